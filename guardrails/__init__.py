@@ -1,0 +1,1 @@
+"""Deterministic rules on one reply or one call: no model, no I/O."""

@@ -1,0 +1,1 @@
+"""One file a node of the graph; prompts beside them."""

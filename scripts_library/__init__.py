@@ -1,0 +1,1 @@
+"""Campaigns as data, and the library of scripts in Chroma and SQL."""

@@ -1,0 +1,1 @@
+"""Models: catalogue, download, servers, and the loaders for chat and embeddings."""
