@@ -1,0 +1,1 @@
+"""The tests; a package, so that helpers such as the fault server can be imported by name."""
