@@ -31,9 +31,7 @@ class Settings(BaseSettings):
         default="qwen2.5-coder-0.5b-instruct",
         description="Model of the embedded server (a name from `salesman models list`), or `fake/scripted`, `fake/echo`.",
     )
-    llm_base_url: str = Field(
-        default="", description="An OpenAI-compatible server to use instead of the embedded one."
-    )
+    llm_base_url: str = Field(default="", description="An OpenAI-compatible server to use instead of the embedded one.")
     llm_model: str = Field(default="", description="Model name sent to that server; empty asks it for its first.")
     llm_api_key: SecretStr = Field(default=SecretStr(""), description="Its key, when it wants one.")
     llm_parallel: int = Field(

@@ -1,0 +1,48 @@
+# The commands of the README. Everything lives in one .venv; pins are in constraints.txt.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+CAMPAIGN ?= save_the_children
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SOURCES := pyproject.toml constraints.txt
+
+.PHONY: demo app test test-slow lint bench train-env clean
+
+$(VENV)/.base: $(SOURCES)
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it, or name yours with PYTHON=..."; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the base packages into $(VENV) ..."
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	@echo "Installing the test packages ..."
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.base
+	@$(BIN)/salesman demo --campaign $(CAMPAIGN)
+
+app: $(VENV)/.base
+	@$(BIN)/python app.py
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest -q
+
+test-slow: $(VENV)/.dev
+	@$(BIN)/python -m pytest -q -m slow --timeout 1800
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m bench
+
+train-env: $(VENV)/.base
+	@$(PIP) torch==2.13.0
+	@$(PIP) --editable '.[training]'
+
+clean:
+	rm -rf $(VENV) build *.egg-info

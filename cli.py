@@ -1,0 +1,108 @@
+"""The one console command, `salesman`."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from graph import commands as calls
+from graph.errors import SalesmanError
+from graph.settings import get_settings
+from graph.terminal import dump, note, say
+from scripts_library.commands import app as scripts_app
+
+app = typer.Typer(
+    help="Guarded sales conversations on your own machine.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+models_app = typer.Typer(help="Model weights: what there is, and fetching them.", no_args_is_help=True)
+evaluate_app = typer.Typer(help="Measure the parts of the agent.", no_args_is_help=True)
+app.command()(calls.chat)
+app.command()(calls.demo)
+app.add_typer(scripts_app, name="scripts")
+app.add_typer(models_app, name="models")
+app.add_typer(evaluate_app, name="evaluate")
+app.command()(calls.show)
+app.command()(calls.export)
+
+
+@models_app.command("list")
+def list_models() -> None:
+    """List the catalogue: name, size, licence, and whether the weights are here."""
+    from serving.launch import list_models as rows
+
+    for row in rows(get_settings()):
+        say(row)
+
+
+@models_app.command("pull")
+def pull_model(name: Annotated[str, typer.Argument(help="A name from `salesman models list`.")] = "") -> None:
+    """Fetch a model's weights, checked against their hash; the default model when no name is given."""
+    from serving.download import pull
+    from serving.progress import progress_bar
+
+    settings = get_settings()
+    with progress_bar() as progress:
+        say(str(pull(name or settings.llm, settings.cache, progress)))
+
+
+@app.command()
+def serve(
+    engine: Annotated[Literal["llama.cpp", "vllm"], typer.Option(help="Which server.")] = "llama.cpp",
+    model: Annotated[str, typer.Option(help="A name from the catalogue; for vLLM also a hub name or a folder.")] = "",
+    adapter: Annotated[
+        Path | None, typer.Option(help="LoRA adapter: GGUF for llama.cpp, PEFT folder for vLLM.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+) -> None:
+    """Serve a model by the OpenAI API until it is stopped; point `SALESMAN_LLM_BASE_URL` at it."""
+    from serving.launch import serve as launch
+
+    launch(engine, model, adapter, host, port, get_settings())
+
+
+@evaluate_app.command("intent")
+def evaluate_intent(
+    campaign: calls.CampaignOption,
+    data: Annotated[
+        Path, typer.Option(help="Labelled lines: annotated_dialog.csv, or CSV/JSONL of language,intent,text.")
+    ],
+    way: Annotated[Literal["classifier", "model"], typer.Option(help="Who is measured.")] = "classifier",
+    limit: Annotated[int | None, typer.Option(min=1, help="Measure only this many lines.")] = None,
+    as_json: calls.JsonOption = False,
+) -> None:
+    """Measure how well customers' intents are understood, on held-out lines."""
+    from evaluation.intent import evaluate_intent as measure
+
+    result = measure(campaign, data, way, get_settings(), limit)
+    if as_json:
+        dump(result)
+        return
+    for name, value in result[way].items():
+        say(f"{name:10} {value}")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is there, what is missing, and how to get it."""
+    from graph.doctor import examine
+
+    checks = examine(get_settings())
+    for check in checks:
+        say(f"{'ok ' if check.fine else 'NO '} {check.name}: {check.finding}")
+        if check.remedy:
+            say(f"     → {check.remedy}")
+    if not all(check.fine or not check.needed for check in checks):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command; an error that a person can mend is one line and exit code 2."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        app()
+    except SalesmanError as error:
+        note(f"salesman: {error}")
+        sys.exit(2)

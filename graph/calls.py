@@ -1,0 +1,214 @@
+"""The call store: what was said, turn by turn, and who must not be called again.
+
+A turn is two commits: `begin` keeps the customer's line before anything is done with it, `finish` keeps the answer. A turn between
+them belongs to a process that works on it, or that died; whoever holds the call's lease next finishes it.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from graph.errors import BadInput
+from graph.records import RECORD_VERSION, ConversationRecord, Outcome, TurnRecord
+from scripts_library.database import writing
+
+metadata = MetaData()
+
+call_table = Table(
+    "call",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("campaign", String(64), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("profile", Text, nullable=False),
+    Column("strategy", String(64), nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("contact", String(64), nullable=False),
+    Column("started_at", String(40), nullable=False),
+    Column("ended", Boolean, nullable=False),
+    Column("outcome", Text, nullable=False),
+)
+turn_table = Table(
+    "turn",
+    metadata,
+    Column("call", String(64), primary_key=True),
+    Column("turn", Integer, primary_key=True),
+    Column("key", String(64), nullable=False),
+    Column("customer", Text, nullable=False),
+    Column("human", Text, nullable=False),
+    Column("released", Text, nullable=False),
+    Column("delivered", Boolean, nullable=False),
+    Column("record", Text),
+    UniqueConstraint("call", "key"),
+)
+do_not_contact = Table(
+    "do_not_contact",
+    metadata,
+    Column("contact", String(64), primary_key=True),
+    Column("call", String(64), nullable=False),
+    Column("at", String(40), nullable=False),
+)
+
+
+def now() -> str:
+    """Return the time as ISO text, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def contact_hash(contact: str) -> str:
+    """Return what is kept of a contact: a hash of its letters and digits, so that the list holds no personal data."""
+    plain = re.sub(r"[^\w@+]", "", contact).lower()
+    return hashlib.sha256(plain.encode()).hexdigest() if plain else ""
+
+
+class CallStore:
+    """Calls and turns in SQL."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        metadata.create_all(engine)
+
+    def open(self, call: str, header: Mapping[str, Any]) -> None:
+        """Write a new call's header."""
+        empty = {"status": "open", "need": {}, "objections": [], "offers": [], "commitment": {}, "next_step": ""}
+        row = {**header, "profile": json.dumps(header["profile"], ensure_ascii=False), "outcome": json.dumps(empty)}
+        with writing(self.engine) as connection:
+            connection.execute(insert(call_table).values(id=call, started_at=now(), ended=False, **row))
+
+    def exists(self, call: str) -> bool:
+        """Say whether a call is known."""
+        with self.engine.connect() as connection:
+            return connection.scalar(select(call_table.c.id).where(call_table.c.id == call)) is not None
+
+    def header(self, call: str) -> dict[str, Any]:
+        """Return a call's header.
+
+        Raises:
+            BadInput: There is no such call.
+        """
+        with self.engine.connect() as connection:
+            row = connection.execute(select(call_table).where(call_table.c.id == call)).mappings().first()
+        if row is None:
+            raise BadInput(f"Call '{call}' is not known; `salesman show` lists the calls there are.")
+        return {**row, "profile": json.loads(row["profile"]), "outcome": json.loads(row["outcome"])}
+
+    def calls(self, limit: int = 50) -> list[dict[str, Any]]:
+        """Return the newest calls: id, campaign, started_at, ended, turns, status."""
+        turns = select(func.count()).where(turn_table.c.call == call_table.c.id).scalar_subquery()
+        query = select(call_table, turns.label("turns")).order_by(call_table.c.started_at.desc()).limit(limit)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+        kept = ("id", "campaign", "started_at", "ended", "turns")
+        return [{**{name: row[name] for name in kept}, "status": json.loads(row["outcome"])["status"]} for row in rows]
+
+    def begin(self, call: str, key: str, customer: str, human: str = "") -> int:
+        """Keep a line, the customer's or a person's answer, as the next turn, and return the turn's number."""
+        with writing(self.engine) as connection:
+            last = connection.scalar(select(func.max(turn_table.c.turn)).where(turn_table.c.call == call))
+            turn = 0 if last is None else int(last) + 1
+            row = {"call": call, "turn": turn, "key": key, "customer": customer, "human": human}
+            row |= {"released": "[]", "delivered": False}
+            connection.execute(insert(turn_table).values(**row))
+        return turn
+
+    def release(self, call: str, turn: int, released: list[str]) -> None:
+        """Keep what the customer is about to see of a reply."""
+        with writing(self.engine) as connection:
+            connection.execute(
+                update(turn_table)
+                .where(turn_table.c.call == call, turn_table.c.turn == turn)
+                .values(released=json.dumps(released, ensure_ascii=False))
+            )
+
+    def finish(self, call: str, record: TurnRecord, outcome: Outcome) -> None:
+        """Keep a turn's answer, the call's outcome so far, and an opt-out, in one transaction."""
+        ended = record["ended"]
+        with writing(self.engine) as connection:
+            connection.execute(
+                update(turn_table)
+                .where(turn_table.c.call == call, turn_table.c.turn == record["turn"])
+                .values(record=json.dumps(record, ensure_ascii=False), released="[]")
+            )
+            changed = {"ended": ended, "outcome": json.dumps(outcome, ensure_ascii=False)}
+            connection.execute(update(call_table).where(call_table.c.id == call).values(**changed))
+            contact = connection.scalar(select(call_table.c.contact).where(call_table.c.id == call))
+            listed = connection.scalar(select(do_not_contact.c.call).where(do_not_contact.c.contact == contact))
+            if outcome["status"] == "opted_out" and contact and not listed:
+                connection.execute(insert(do_not_contact).values(contact=contact, call=call, at=now()))
+
+    def by_key(self, call: str, key: str) -> dict[str, Any] | None:
+        """Return the turn that an idempotency key made: `turn`, `customer`, `record` (None while unfinished)."""
+        return self._one(turn_table.c.call == call, turn_table.c.key == key)
+
+    def unfinished(self, call: str) -> dict[str, Any] | None:
+        """Return the turn that has no answer yet: `turn`, `customer`, `human`, `released`."""
+        return self._one(turn_table.c.call == call, turn_table.c.record.is_(None))
+
+    def undelivered(self, call: str) -> TurnRecord | None:
+        """Return the last turn if it was finished but never shown (`delivered` was not called)."""
+        row = self._one(turn_table.c.call == call, turn_table.c.turn > 0)
+        return cast(TurnRecord, row["record"]) if row and row["record"] and not row["delivered"] else None
+
+    def delivered(self, call: str, turn: int) -> None:
+        """Mark a turn as shown to whoever asked for it."""
+        with writing(self.engine) as connection:
+            where = (turn_table.c.call == call, turn_table.c.turn == turn)
+            connection.execute(update(turn_table).where(*where).values(delivered=True))
+
+    def _one(self, *where: Any) -> dict[str, Any] | None:
+        query = select(turn_table).where(*where).order_by(turn_table.c.turn.desc()).limit(1)
+        with self.engine.connect() as connection:
+            row = connection.execute(query).mappings().first()
+        if row is None:
+            return None
+        record = json.loads(row["record"]) if row["record"] else None
+        return {**row, "released": json.loads(row["released"]), "record": record}
+
+    def opted_out(self, contact: str) -> str | None:
+        """Return the call in which a contact opted out, or None."""
+        with self.engine.connect() as connection:
+            query = select(do_not_contact.c.call).where(do_not_contact.c.contact == contact)
+            return cast(str | None, connection.scalar(query)) if contact else None
+
+    def record(self, call: str) -> ConversationRecord:
+        """Return the whole call; a turn that has no answer yet is left out.
+
+        Raises:
+            BadInput: There is no such call.
+        """
+        header = self.header(call)
+        query = select(turn_table.c.record).where(turn_table.c.call == call, turn_table.c.record.is_not(None))
+        with self.engine.connect() as connection:
+            rows = connection.scalars(query.order_by(turn_table.c.turn)).all()
+        return {
+            "version": RECORD_VERSION,
+            "call": call,
+            "campaign": header["campaign"],
+            "language": header["language"],
+            "profile": header["profile"],
+            "strategy": header["strategy"],
+            "model": header["model"],
+            "started_at": header["started_at"],
+            "ended": header["ended"],
+            "turns": [cast(TurnRecord, json.loads(row)) for row in rows if row],
+            "outcome": cast(Outcome, header["outcome"]),
+        }

@@ -1,0 +1,27 @@
+"""What a run of the graph is given beside its state: names and numbers, never objects with a life of their own.
+
+This module imports nothing of the project but `graph.settings` and may be imported from anywhere.
+"""
+
+import time
+from dataclasses import dataclass, field
+
+from graph.settings import Settings, get_settings
+
+
+@dataclass(frozen=True)
+class Context:
+    """One turn's context; customer data stays out of `configurable`, which LangSmith copies into metadata."""
+
+    settings: Settings = field(default_factory=get_settings)
+    started: float = field(default_factory=time.monotonic)
+    """Monotonic seconds at which the customer's line came in."""
+
+    def remaining(self, reserve: float = 0.25) -> float:
+        """Return the seconds left of the turn's deadline, less `reserve` for what follows the model."""
+        return self.started + self.settings.turn_deadline - reserve - time.monotonic()
+
+
+def context_of(context: "Context | None") -> Context:
+    """Return the context, or a fresh one where the graph runs outside the session (LangGraph Studio)."""
+    return context or Context()

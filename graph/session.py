@@ -1,0 +1,423 @@
+"""The one door to the graph: start a call, take a turn, let a person answer, read the record.
+
+Every caller (command line, app, simulators, tests) goes through `Calls`. A turn is kept before it is worked on and answered exactly
+once: a lease admits one writer, an idempotency key makes a retry return the same reply, and what a killed process left
+unfinished is finished by whoever comes next.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from langgraph.types import Command
+
+from graph.build import build_graph
+from graph.calls import CallStore, contact_hash, now
+from graph.checkpoints import keep_latest, open_checkpointer
+from graph.context import Context
+from graph.errors import BadInput, CallEnded
+from graph.lease import lease
+from graph.outcome import outcome_of
+from graph.records import ConversationRecord, Latency, Tokens, TurnRecord
+from graph.settings import Settings, get_settings
+from graph.state import CallState, Exchange, ModelUse
+from graph.tracing import turn_trace
+from nodes.lines import filled, values_for
+from nodes.release import join
+from nodes.resources import get_resources
+from nodes.understand import NO_USE
+from scripts_library.database import engine_for
+from scripts_library.schema import Campaign, Language, Stage
+
+log = logging.getLogger(__name__)
+
+OnSentence = Callable[[str], None]
+"""Called with each sentence as it is released."""
+OnRecord = Callable[[TurnRecord], None]
+"""Called with a turn that is kept, while its lease is still held: what it shows counts as delivered when it returns."""
+
+RECURSION_LIMIT = 25
+
+
+def _unheard(sentence: str) -> None:
+    """Take a sentence that nobody listens to."""
+
+
+class Calls:
+    """Holds calls, many at once, from any thread."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or get_settings()
+        self.resources = get_resources(self.settings)
+        self.engine = engine_for(self.settings)
+        self.store = CallStore(self.engine)
+        self.saver = open_checkpointer(self.settings)
+        self.graph = build_graph(self.saver)
+
+    def start(
+        self,
+        campaign: str,
+        *,
+        call: str | None = None,
+        language: str | None = None,
+        profile: Mapping[str, str] | None = None,
+        strategy: str | None = None,
+        contact: str = "",
+        on_sentence: OnSentence = _unheard,
+    ) -> TurnRecord:
+        """Open a call and say the greeting (turn 0).
+
+        Args:
+            campaign: Name of a campaign of the library.
+            call: Id to use; a new one by default.
+            language: `en` or `zh` for the whole call; by default the reply follows the customer.
+            profile: What is known of the customer; field names from the campaign's profile schema.
+            strategy: Id of one of the campaign's strategies; the first by default.
+            contact: Phone number or another id of the customer, to respect and remember an opt-out; kept as a hash.
+            on_sentence: Called with each sentence of the greeting.
+
+        Raises:
+            BadInput: Unknown campaign, language, profile field or strategy, or the call's id is taken.
+            CallEnded: This contact has opted out.
+        """
+        data = self.resources.campaign(campaign).campaign
+        chosen = check_start(data, language, profile or {}, strategy)
+        call = call or uuid.uuid4().hex[:12]
+        hashed = contact_hash(contact)
+        if (before := self.store.opted_out(hashed)) is not None:
+            raise CallEnded(f"This contact opted out in call {before}: it may not be called again.")
+        with lease(self.settings, self.engine, call):
+            if self.store.exists(call):
+                raise BadInput(f"Call '{call}' exists already; continue it, or leave the id away for a new call.")
+            from serving.chat import model_label
+
+            self.store.open(
+                call,
+                {
+                    "campaign": campaign,
+                    "language": language or "",
+                    "profile": dict(profile or {}),
+                    "strategy": chosen,
+                    "model": model_label(self.settings),
+                    "contact": hashed,
+                },
+            )
+            turn = self.store.begin(call, "opening", "")
+            return self._customer_turn(call, turn, "", on_sentence)
+
+    def warm_up(self, campaign: str | None = None) -> None:
+        """Load library, embedder, model and (for a campaign) its intent model, so that the first turn does not wait for them."""
+        if campaign:
+            self.resources.campaign(campaign)
+            self.resources.intent_model(campaign)
+        self.resources.embedder.query(["hello"])
+        self.resources.model  # noqa: B018 - loaded on access
+
+    def turn(
+        self,
+        call: str,
+        text: str,
+        *,
+        key: str | None = None,
+        on_sentence: OnSentence = _unheard,
+        on_record: OnRecord | None = None,
+    ) -> TurnRecord:
+        """Take one line of the customer and answer it.
+
+        Args:
+            call: Id of the call.
+            text: The customer's line.
+            key: Idempotency key; the same key returns the same turn, however often it is asked.
+            on_sentence: Called with each sentence as it is released, from this thread.
+            on_record: Called with the turn before the lease is given up; until it returns, `recover` will show the turn again.
+
+        Raises:
+            BadInput: Unknown call, or an empty line.
+            CallBusy: Another writer did not finish in time.
+            CallEnded: The customer has opted out of this call.
+        """
+        if not text.strip():
+            raise BadInput("The customer's line is empty; type what the customer says.")
+        key = key or uuid.uuid4().hex
+        with lease(self.settings, self.engine, call):
+            self._finish_unfinished(call)
+            known = self.store.by_key(call, key)
+            if known:
+                return self._deliver(cast(TurnRecord, known["record"]), on_record)
+            if self.store.header(call)["outcome"]["status"] == "opted_out":
+                raise CallEnded(f"Call {call} ended with an opt-out: the customer may not be spoken to again.")
+            turn = self.store.begin(call, key, text.strip())
+            return self._deliver(self._customer_turn(call, turn, text.strip(), on_sentence), on_record)
+
+    def recover(self, call: str, on_record: OnRecord | None = None) -> TurnRecord | None:
+        """Finish the turn that a killed process left, or return the last one if it was never shown; None when all is well."""
+        with lease(self.settings, self.engine, call):
+            left = self._finish_unfinished(call) or self.store.undelivered(call)
+            return self._deliver(left, on_record) if left else None
+
+    def _deliver(self, record: TurnRecord, on_record: OnRecord | None) -> TurnRecord:
+        if on_record:
+            on_record(record)
+        self.store.delivered(record["call"], record["turn"])
+        return record
+
+    def human(self, call: str, text: str, *, give_back: bool = False, key: str | None = None) -> TurnRecord | None:
+        """Answer a waiting call as a person; the line goes out as the agent's.
+
+        Args:
+            call: Id of a call whose outcome is `handoff`.
+            text: The person's line; empty only together with `give_back`.
+            give_back: Whether the agent goes on with the customer's next line.
+            key: Idempotency key.
+
+        Raises:
+            BadInput: The call does not wait for a person, or there is nothing to say and nothing to give back.
+        """
+        if not text.strip() and not give_back:
+            raise BadInput("The person's line is empty; type what the customer shall read, or give the call back.")
+        key = key or uuid.uuid4().hex
+        with lease(self.settings, self.engine, call):
+            self._finish_unfinished(call)
+            if known := self.store.by_key(call, key):
+                return cast(TurnRecord, known["record"])
+            if not self.graph.get_state(self._config(call)).interrupts:
+                raise BadInput(f"Call {call} does not wait for a person.")
+            if not text.strip():
+                self._stream(call, _resume("", 0, give_back=True), Context(self.settings), _unheard)
+                return None
+            turn = self.store.begin(call, key, "", human=text.strip())
+            header = self.store.header(call)
+            return self._answer(
+                _Turn(call, turn, "", header), _resume(text.strip(), turn, give_back=give_back), _unheard
+            )
+
+    def record(self, call: str) -> ConversationRecord:
+        """Return the whole call.
+
+        Raises:
+            BadInput: There is no such call.
+        """
+        return self.store.record(call)
+
+    @staticmethod
+    def _config(call: str) -> Any:
+        return {"configurable": {"thread_id": call}, "recursion_limit": RECURSION_LIMIT}
+
+    def _customer_turn(self, call: str, turn: int, text: str, on_sentence: OnSentence, **left: Any) -> TurnRecord:
+        """Run a turn that `begin` has kept; `left` says what a killed process had got to."""
+        header = self.store.header(call)
+        given: CallState = {
+            "call": call,
+            "campaign": header["campaign"],
+            "profile": header["profile"],
+            "strategy": header["strategy"],
+            "asked_language": header["language"],
+            "turn": turn,
+            "customer": text,
+            "released_before": left.get("released", []),
+        }
+        return self._answer(_Turn(call, turn, text, header, **left), given, on_sentence)
+
+    def _answer(self, turn: "_Turn", given: CallState | Command[Any], on_sentence: OnSentence) -> TurnRecord:
+        """Run the graph, and keep what came of it."""
+        context = Context(self.settings)
+        released = list(turn.released)
+        first: list[float] = []
+
+        def release(sentence: str) -> None:
+            released.append(sentence)
+            self.store.release(turn.call, turn.turn, released)
+            first.append((time.monotonic() - context.started) * 1000)
+            on_sentence(sentence)
+
+        with turn_trace(self.settings, turn) as trace:
+            try:
+                state = self._stream(turn.call, given, context, release)
+            except Exception as error:  # noqa: BLE001 - the customer's boundary: whatever broke, an approved line answers
+                log.error("call %s turn %s: %s: %s", turn.call, turn.turn, type(error).__name__, error)
+                state = self._after_failure(turn, given, released, release, error)
+            record = compose(state, turn, context.started, first[0] if first else 0.0)
+            trace.finish(record)
+        self._keep(record, state)
+        return record
+
+    def _stream(self, call: str, given: CallState | Command[Any], context: Context, release: OnSentence) -> CallState:
+        state: CallState = {}
+        for mode, part in self.graph.stream(
+            given, self._config(call), context=context, stream_mode=["custom", "values"], durability="exit"
+        ):
+            if mode == "custom":
+                release(part["sentence"])
+            else:
+                state = cast(CallState, part)
+        return state
+
+    def _after_failure(
+        self, turn: "_Turn", given: CallState | Command[Any], released: list[str], release: OnSentence, error: Exception
+    ) -> CallState:
+        """Answer with an approved line of the stage that the call is in, and leave the graph where it was."""
+        held = cast(CallState, self.graph.get_state(self._config(turn.call)).values)
+        campaign = self.resources.campaign(turn.header["campaign"]).campaign
+        language = cast(Language, held.get("language") or turn.header["language"] or campaign.languages[0])
+        stage = cast(Stage, held.get("stage") or "opening")
+        line = filled(campaign.sop.stages[stage].fallback[language], values_for(campaign, language, {}, {}))[0]
+        release(line)
+        exchange: Exchange = {"turn": turn.turn, "customer": turn.customer, "reply": join(released, language)}
+        state: CallState = {
+            **held,
+            "turn": turn.turn,
+            "customer": turn.customer,
+            "language": language,
+            "stage": stage,
+            "understood": {"intent": "", "confidence": 0.0, "way": "none", "signals": [], "rules": [], "ms": 0.0},
+            "move": {**held.get("move", {}), "proposed": stage, "reason": "the turn failed inside: stage kept"},
+            "said": {
+                "reply": exchange["reply"],
+                "source": "script",
+                "rules": [],
+                "error": f"inside: {type(error).__name__}: {str(error)[:200]}",
+                "use": NO_USE,
+            },
+            "history": [*held.get("history", []), exchange],
+        }
+        self.graph.update_state(self._config(turn.call), state, as_node="ended")
+        return state
+
+    def _keep(self, record: TurnRecord, state: CallState) -> None:
+        campaign = self.resources.campaign(state["campaign"]).campaign
+        self.store.finish(record["call"], record, outcome_of(state, campaign))
+        keep_latest(self.saver, record["call"])
+
+    def _finish_unfinished(self, call: str) -> TurnRecord | None:
+        """Finish what a killed process left; the caller holds the lease."""
+        left = self.store.unfinished(call)
+        if left is None:
+            return None
+        state = cast(CallState, self.graph.get_state(self._config(call)).values)
+        history = state.get("history", [])
+        if history and history[-1]["turn"] == left["turn"]:
+            header = self.store.header(call)
+            turn = _Turn(call, left["turn"], left["customer"], header, left["released"], recovered=True)
+            record = compose(state, turn, time.monotonic(), 0.0)
+            self._keep(record, state)
+            return record
+        if left["human"]:
+            turn = _Turn(call, left["turn"], "", self.store.header(call), recovered=True)
+            return self._answer(turn, _resume(left["human"], left["turn"]), _unheard)
+        return self._customer_turn(
+            call, left["turn"], left["customer"], _unheard, released=left["released"], recovered=True
+        )
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """A turn that is being answered."""
+
+    call: str
+    turn: int
+    customer: str
+    header: Mapping[str, Any]
+    released: list[str] = field(default_factory=list)
+    recovered: bool = False
+
+
+def _resume(text: str, turn: int, *, give_back: bool = False) -> Command[Any]:
+    return Command(resume={"text": text, "turn": turn, "give_back": give_back})
+
+
+def _sum(uses: list[ModelUse]) -> ModelUse:
+    tokens = Tokens(
+        prompt=sum(use["tokens"]["prompt"] for use in uses),
+        cached=sum(use["tokens"]["cached"] for use in uses),
+        completion=sum(use["tokens"]["completion"] for use in uses),
+    )
+    return {"calls": sum(use["calls"] for use in uses), "ms": sum(use["ms"] for use in uses), "tokens": tokens}
+
+
+def compose(state: CallState, turn: _Turn, started: float, first_sentence: float) -> TurnRecord:
+    """Build a turn's record from the graph's state after it.
+
+    Args:
+        state: State after the turn.
+        turn: What was asked.
+        started: Monotonic seconds at which the customer's line came in.
+        first_sentence: Milliseconds until the first released sentence.
+    """
+    understood, move, said = state.get("understood", {}), state.get("move", {}), state["said"]
+    spoke = move.get("route") == "stage" and said["source"] != "human"
+    draft = state.get("draft", {}) if spoke else {}
+    plan = state.get("plan", {}) if spoke else {}
+    use = _sum([part.get("use", NO_USE) for part in (understood if turn.customer else {}, draft, said)])  # type: ignore[attr-defined]
+    latency: Latency = {
+        "understand": round(understood.get("ms", 0.0), 1),
+        "retrieve": round(plan.get("ms", 0.0), 1),
+        "first_sentence": round(first_sentence, 1),
+        "model": round(use["ms"], 1),
+        "total": round((time.monotonic() - started) * 1000, 1),
+    }
+    record: TurnRecord = {
+        "call": turn.call,
+        "turn": turn.turn,
+        "customer": turn.customer,
+        "stage": state.get("stage", ""),
+        "stage_proposed": move.get("proposed", ""),
+        "stage_reason": move.get("reason", ""),
+        "intent": understood.get("intent", "") if turn.customer else "",
+        "confidence": round(understood.get("confidence", 0.0), 4) if turn.customer else 0.0,
+        "scripts": plan.get("scripts", []),
+        "reply": said["reply"],
+        "rules": [*(understood.get("rules", []) if turn.customer else []), *said.get("rules", [])],
+        "source": said["source"],
+        "latency_ms": latency,
+        "tokens": use["tokens"],
+        "ended": state.get("ended", False),
+        "outcome": move.get("outcome", "open"),
+        "at": now(),
+        "why": {
+            "language": state.get("language", ""),
+            "strategy": state.get("strategy", ""),
+            "signals": understood.get("signals", []) if turn.customer else [],
+            "slots": state.get("slots", {}),
+            "intent_way": understood.get("way", "none") if turn.customer else "none",
+            "intent_candidates": understood.get("candidates", []) if turn.customer else [],
+            "no_hit": plan.get("no_hit", ""),
+            "lead": plan.get("lead", ""),
+            "turn_prompt": draft.get("turn_prompt", ""),
+            "history_from": draft.get("history_from", turn.turn),
+            "prompt_hash": draft.get("prompt_hash", ""),
+            "model": draft.get("model", ""),
+            "model_calls": use["calls"],
+            "thought": draft.get("thought", ""),
+            "blocked_text": "\n".join(filter(None, [draft.get("blocked", ""), said.get("blocked", "")])),
+            "error": said.get("error", ""),
+        },
+    }
+    if turn.recovered:
+        record["recovered"] = True
+    return record
+
+
+def check_start(campaign: Campaign, language: str | None, profile: Mapping[str, str], strategy: str | None) -> str:
+    """Check what a call is started with, and return the strategy's id, the campaign's first when none is given.
+
+    Raises:
+        BadInput: Names every value that the campaign does not know.
+    """
+    wrong: list[str] = []
+    if language and language not in campaign.languages:
+        wrong.append(f"language '{language}': expected one of {', '.join(campaign.languages)}")
+    fields = {entry.name: entry for entry in campaign.profile}
+    for name, value in profile.items():
+        if name not in fields:
+            wrong.append(f"profile field '{name}': expected one of {', '.join(fields) or 'none'}")
+        elif fields[name].values and value not in fields[name].values:
+            wrong.append(f"profile {name} '{value}': expected one of {', '.join(fields[name].values)}")
+    strategies = [entry.id for entry in campaign.strategies]
+    if strategy and strategy not in strategies:
+        wrong.append(f"strategy '{strategy}': expected one of {', '.join(strategies)}")
+    if wrong:
+        raise BadInput(f"Campaign {campaign.name}: " + "; ".join(wrong))
+    return strategy or strategies[0]

@@ -1,0 +1,66 @@
+"""This turn's outline (AI-Salesman's DOGA): the stage's scripts for this intent, and the approved lines behind them."""
+
+import time
+from collections.abc import Sequence
+
+from graph.context import Context, context_of
+from graph.state import CallState, Plan
+from nodes.lines import filled, freshest, values_for
+from nodes.resources import Resources, get_resources
+from scripts_library.schema import Campaign, Language, Script, Stage
+
+K = 3
+"""Scripts fetched a turn."""
+USED_KEPT = 30
+"""Ids remembered for the loop guard."""
+
+
+def _lines(
+    scripts: Sequence[Script], campaign: Campaign, stage: Stage, language: Language, state: CallState
+) -> list[str]:
+    values = values_for(campaign, language, state.get("profile", {}), state.get("slots", {}))
+    lines = [line for script in scripts for line in filled(script.say, values)]
+    fallback = filled(campaign.sop.stages[stage].fallback.get(language, []), values)
+    return list(dict.fromkeys([*lines, *fallback]))
+
+
+def _missing_slot(campaign: Campaign, stage: Stage, language: Language, slots: dict[str, str]) -> list[str]:
+    """Return the one step that asks for what `close` still waits for."""
+    if stage != "analysis":
+        return []
+    for slot in campaign.slots:
+        if slot.name in campaign.sop.close_requires and slot.name not in slots and slot.ask:
+            return [slot.ask[language]]
+    return []
+
+
+def plan_stage(state: CallState, stage: Stage, given: Context | None) -> CallState:
+    """Fetch the stage's scripts for the customer's intent and build the turn's outline.
+
+    The no-hit policy is the library's (`scripts_library.library.Library.search`): scripts of the intent, else the stage's
+    general ones, else none; with none, the stage's goal is the outline and its fallback lines are the approved lines.
+    """
+    started = time.monotonic()
+    resources: Resources = get_resources(context_of(given).settings)
+    campaign = resources.campaign(state["campaign"]).campaign
+    language: Language = state["language"]  # type: ignore[assignment]
+    used = state.get("used_scripts", [])
+    exclude = set(used) if state["move"]["other_script"] else set()
+    vector = resources.embedder.query([state["customer"]])[0]
+    found = resources.library.search(
+        state["campaign"], language, stage, state["understood"]["intent"], vector, k=K, exclude=exclude
+    )
+    scripts = [hit.script for hit in found.hits]
+    lines = _lines(scripts, campaign, stage, language, state)
+    outline = list(scripts[0].outline) if scripts else [campaign.sop.stages[stage].goal[language]]
+    earlier = [turn["reply"] for turn in state.get("history", [])]
+    plan: Plan = {
+        "scripts": [{"id": script.id, "version": script.version} for script in scripts],
+        "no_hit": found.no_hit,
+        "outline": outline + _missing_slot(campaign, stage, language, state.get("slots", {})),
+        "avoid": list(scripts[0].avoid) if scripts else [],
+        "lead": freshest(lines, earlier),
+        "lines": lines,
+        "ms": (time.monotonic() - started) * 1000,
+    }
+    return {"plan": plan, "used_scripts": [*used, *(script.id for script in scripts[:1])][-USED_KEPT:]}

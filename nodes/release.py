@@ -1,0 +1,70 @@
+"""The gate between the model and the customer: sentence by sentence, each after its rules passed.
+
+What was released is never taken back. A bare assent ("Sure!") is held until the sentence after it has passed, because it
+says yes to whatever the customer just asked for.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from graph.records import RuleHit
+from guardrails.check import check_reply, check_sentence
+from guardrails.context import GuardContext
+from guardrails.sentences import SentenceSplitter, is_bare_assent
+
+MAX_SENTENCES = 3
+
+
+@dataclass
+class Gate:
+    """Release a model's text; `released`, `blocked` and `hits` say what came of it."""
+
+    context: GuardContext
+    write: Callable[[str], None]
+    """Called with each sentence as it is released."""
+    released: list[str] = field(default_factory=list)
+    blocked: str = ""
+    hits: list[RuleHit] = field(default_factory=list)
+    _held: list[str] = field(default_factory=list)
+
+    def run(self, chunks: Iterable[str]) -> None:
+        """Read chunks until the text ends, a rule stops it, or enough was said."""
+        splitter = SentenceSplitter()
+        for chunk in chunks:
+            for sentence in splitter.feed(chunk):
+                if not self._take(sentence):
+                    return
+        rest = splitter.flush()
+        for number, sentence in enumerate(rest):
+            cut_off = number == len(rest) - 1 and self.released and sentence.strip()[-1:].isalnum()
+            if cut_off or not self._take(sentence):
+                return
+        for sentence in self._held:
+            self._release(sentence)
+
+    def _take(self, sentence: str) -> bool:
+        """Check one sentence; return whether to read on."""
+        sentence = sentence.strip()
+        if not sentence:
+            return True
+        hits = check_sentence(sentence, self.context)
+        hits = hits or check_reply(" ".join([*self.released, *self._held, sentence]), self.context)
+        if hits:
+            self.hits, self.blocked = hits, sentence
+            return False
+        if is_bare_assent(sentence) and not self.released:
+            self._held.append(sentence)
+            return True
+        for passed in [*self._held, sentence]:
+            self._release(passed)
+        self._held = []
+        return len(self.released) < MAX_SENTENCES
+
+    def _release(self, sentence: str) -> None:
+        self.released.append(sentence)
+        self.write(sentence)
+
+
+def join(sentences: Iterable[str], language: str) -> str:
+    """Join released sentences into a reply: a space between them, none in Chinese."""
+    return ("" if language == "zh" else " ").join(sentence.strip() for sentence in sentences)

@@ -1,0 +1,90 @@
+"""The one model call of the turn, streamed through the gate; this turn's outline stands last in the prompt."""
+
+from langchain_core.messages import BaseMessage
+from langgraph.runtime import Runtime
+
+from graph.context import Context, context_of
+from graph.state import CallState, Draft
+from nodes.guarding import guard_context
+from nodes.prompting import as_data, messages, prompt_hash, render
+from nodes.release import Gate
+from nodes.resources import Resources, get_resources, intent_named
+from nodes.speak import Answer, speak
+from nodes.understand import NO_USE
+from scripts_library.schema import Language
+from serving.chat import model_label
+
+
+def system_prompt(state: CallState, resources: Resources) -> str:
+    """Render the part of the prompt that stays the same for the whole call."""
+    campaign = resources.campaign(state["campaign"]).campaign
+    language: Language = state["language"]  # type: ignore[assignment]
+    labels = {entry.name: entry.label[language] for entry in campaign.profile}
+    profile = [
+        f"{labels[name]}: {as_data(value, 80)}" for name, value in state.get("profile", {}).items() if name in labels
+    ]
+    chosen = [strategy for strategy in campaign.strategies if strategy.id == state.get("strategy")]
+    return render(
+        f"system.{language}",
+        agent=campaign.agent.name[language],
+        organisation=campaign.agent.organisation[language],
+        goal=campaign.goal[language],
+        facts="\n".join(f"- {fact.text[language]}" for fact in campaign.facts),
+        profile="; ".join(profile) or "-",
+        strategy=(chosen or campaign.strategies)[0].text[language],
+    )
+
+
+def turn_prompt(state: CallState, resources: Resources) -> str:
+    """Render the last message: what the customer said, where the call stands, what to do now, an example, the cue."""
+    data = resources.campaign(state["campaign"])
+    language: Language = state["language"]  # type: ignore[assignment]
+    known = {
+        slot.label[language]: state["slots"][slot.name] for slot in data.campaign.slots if slot.name in state["slots"]
+    }
+    sentence = {"en": " Known: {}.", "zh": "已知：{}。"}[language]
+    plan = state["plan"]
+    return render(
+        f"turn.{language}",
+        customer=as_data(state["customer"]),
+        stage=state["stage"],
+        goal=data.campaign.sop.stages[state["stage"]].goal[language],  # type: ignore[index]
+        intent=intent_named(data, state["understood"]["intent"]).label[language],
+        known=sentence.format("; ".join(f"{name}: {as_data(value, 60)}" for name, value in known.items()))
+        if known
+        else "",
+        outline="; ".join(plan["outline"]),
+        lead=plan["lead"],
+    )
+
+
+def build_prompt(state: CallState, resources: Resources) -> list[BaseMessage]:
+    """Return the prompt as sent."""
+    return messages(system_prompt(state, resources), state.get("history", []), turn_prompt(state, resources))
+
+
+def respond(state: CallState, runtime: Runtime[Context]) -> CallState:
+    """Ask the model, and release each sentence that passes the rules."""
+    context = context_of(runtime.context)
+    resources = get_resources(context.settings)
+    shown = state.get("released_before", [])
+    if shown:
+        return {"draft": {"released": shown, "error": "recovery: the process died in mid-reply", "use": NO_USE}}
+    prompt = build_prompt(state, resources)
+    history = state.get("history", [])
+    gate = Gate(guard_context(state, resources), lambda sentence: runtime.stream_writer({"sentence": sentence}))
+    answer = Answer()
+    gate.run(speak(resources.model, prompt, context.remaining(), answer, think=context.settings.think))
+    draft: Draft = {
+        "released": gate.released,
+        "blocked": gate.blocked,
+        "hits": gate.hits,
+        "error": answer.error,
+        "thought": answer.thought,
+        "model": model_label(context.settings),
+        "turn_prompt": str(prompt[-1].content),
+        "prompt_hash": prompt_hash(prompt),
+        "history_from": history[0]["turn"] if history else state.get("turn", 0),
+        "use": {"calls": 1, "ms": answer.ms, "tokens": answer.tokens},
+    }
+    return {"draft": draft}

@@ -1,0 +1,105 @@
+"""What the customer's line means: language, intent with confidence, slots, signals."""
+
+import time
+
+from langgraph.runtime import Runtime
+
+from graph.context import Context, context_of
+from graph.records import Tokens
+from graph.state import CallState, ModelUse, Understood
+from guardrails.check import check_customer
+from guardrails.signals import find_signals
+from nodes.intent_prompt import ask_model
+from nodes.resources import Resources, get_resources
+from nodes.slots import fill_slots
+from scripts_library.schema import Campaign, Intent, IntentKind, Language
+
+NO_USE: ModelUse = {"calls": 0, "ms": 0.0, "tokens": Tokens(prompt=0, cached=0, completion=0)}
+SIGNAL_KINDS: dict[str, IntentKind] = {"opt_out": "opt_out", "handoff": "handoff", "injection": "off_topic"}
+"""Signals (patterns, high precision) that decide the intent without the classifier, strongest first."""
+MODEL_SECONDS = 3.0
+"""Longest wait for the model's intent; the classifier's guess stands after that."""
+
+
+def language_of(text: str, campaign: Campaign, current: str) -> Language:
+    """Return the language of a line among the campaign's: Chinese when it has a CJK character, English when it has letters.
+
+    Args:
+        text: The customer's line.
+        campaign: Names the languages on offer, the first being the default.
+        current: Language of the call so far; kept when the line has neither (digits, emoji).
+    """
+    found: Language | None = None
+    if any("\u3400" <= character <= "\u9fff" for character in text):
+        found = "zh"
+    elif any(character.isascii() and character.isalpha() for character in text):
+        found = "en"
+    if found in campaign.languages:
+        return found
+    for language in campaign.languages:
+        if language == current:
+            return language
+    return campaign.languages[0]
+
+
+def _first_of_kind(intents: tuple[Intent, ...], kind: IntentKind) -> Intent | None:
+    return next((intent for intent in intents if intent.kind == kind), None)
+
+
+def _classify(
+    state: CallState, context: Context, resources: Resources, language: Language, signals: set[str]
+) -> Understood:
+    data = resources.campaign(state["campaign"])
+    for signal, kind in SIGNAL_KINDS.items():
+        intent = _first_of_kind(data.intents, kind) if signal in signals else None
+        if intent:
+            return {"intent": intent.name, "confidence": 1.0, "way": "signal", "candidates": [], "use": NO_USE}
+    model = resources.intent_model(state["campaign"])
+    history = state.get("history", [])
+    previous = history[-1]["reply"] if history else ""
+    guess = model.predict(state["customer"], previous, language=language, turn=state.get("turn", 0))
+    understood: Understood = {
+        "intent": guess.intent,
+        "confidence": guess.confidence,
+        "way": "classifier",
+        "candidates": [[name, round(share, 4)] for name, share in guess.candidates[:3]],
+        "use": NO_USE,
+    }
+    if guess.confidence >= model.threshold:
+        return understood
+    started = time.monotonic()
+    timeout = min(MODEL_SECONDS, context.remaining() / 3)
+    asked = ask_model(resources.model, state["customer"], previous, data.intents, language, timeout)
+    understood["use"] = {
+        "calls": 1,
+        "ms": (time.monotonic() - started) * 1000,
+        "tokens": asked.tokens if asked else NO_USE["tokens"],
+    }
+    if asked:
+        understood |= {"intent": asked.intent, "confidence": asked.confidence, "way": "model"}
+    return understood
+
+
+def understand(state: CallState, runtime: Runtime[Context]) -> CallState:
+    """Classify the line locally, ask the model below the threshold, and note signals and slots."""
+    context = context_of(runtime.context)
+    resources = get_resources(context.settings)
+    campaign = resources.campaign(state["campaign"]).campaign
+    text = state.get("customer", "")
+    asked = state.get("asked_language") or ""
+    language = language_of("" if asked else text, campaign, asked or state.get("language", ""))
+    if not text:
+        nothing: Understood = {"intent": "", "confidence": 0.0, "way": "none", "signals": [], "rules": [], "ms": 0.0}
+        return {"language": language, "understood": nothing | {"use": NO_USE}}
+    started = time.monotonic()
+    spoken = language_of(text, campaign, language)
+    signals = find_signals(text, spoken)
+    rules = check_customer(text, spoken)
+    if rules:
+        signals.add("injection")
+    understood = _classify(state, context, resources, spoken, signals)
+    understood["signals"] = sorted(signals)
+    understood["rules"] = rules
+    understood["ms"] = (time.monotonic() - started) * 1000 - understood["use"]["ms"]
+    slots = fill_slots(campaign, state.get("slots", {}), text, understood["intent"], spoken)
+    return {"language": language, "understood": understood, "slots": slots}
