@@ -16,8 +16,9 @@ $(VENV)/.base: $(SOURCES)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.base
-	@echo "Installing the test packages ..."
-	@$(PIP) --editable '.[dev]'
+	@echo "Installing the test and training packages ..."
+	@$(PIP) torch==2.13.0
+	@$(PIP) --editable '.[dev,training]'
 	@touch $@
 
 demo: $(VENV)/.base
