@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from scripts_library.persuasion import RecordedCall, Role, merge
 
@@ -20,7 +21,7 @@ OTHER: dict[Role, Role] = {"agent": "customer", "customer": "agent"}
 
 def _words(text: str) -> Counter[str]:
     words = WORD.findall(text.lower())
-    return Counter(words) + Counter(f"{first} {second}" for first, second in zip(words, words[1:], strict=False))
+    return Counter(words) + Counter(f"{first} {second}" for first, second in pairwise(words))
 
 
 def _said(call: RecordedCall) -> dict[Role, Counter[str]]:
