@@ -1,0 +1,249 @@
+"""Sends traces to LangSmith from the background: first onto the disk, then over the network, and off the disk once taken.
+
+A file per turn lies in `home/unsent_traces` until LangSmith has it. So nothing waits for the network, neither a turn nor the end
+of the process, and what a dead, slow or refusing endpoint did not take is still there: `replay` sends it later.
+"""
+
+import atexit
+import json
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graph.errors import BadInput, SalesmanError
+from graph.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from langsmith import Client
+
+log = logging.getLogger(__name__)
+
+Run = dict[str, Any]
+"""One run as LangSmith's API takes it, masked."""
+
+MAX_WAITING = 1000
+"""Turns that wait to be masked; more are dropped."""
+MAX_BYTES = 100_000_000
+"""Of the folder; the oldest traces make room."""
+BATCH = 20
+"""Turns a request."""
+RETRY_S = 30.0
+"""Pause after a failed request."""
+KEEP_S, SEND_S = 1.0, 0.7
+"""Longest waits at the end of the process: for masking, for the network."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where traces go, from LangSmith's own environment variables."""
+
+    endpoint: str
+    key: str = field(repr=False)
+    project: str
+
+
+def target() -> Target | None:
+    """Return where traces go; None without `LANGSMITH_API_KEY`, or with `LANGSMITH_TRACING=false`."""
+    key = os.environ.get("LANGSMITH_API_KEY", "").strip()
+    if not key or os.environ.get("LANGSMITH_TRACING", "").strip().lower() in ("false", "0"):
+        return None
+    endpoint = os.environ.get("LANGSMITH_ENDPOINT", "").strip() or "https://api.smith.langchain.com"
+    return Target(endpoint.rstrip("/"), key, os.environ.get("LANGSMITH_PROJECT", "").strip() or "default")
+
+
+def unsent_folder(settings: Settings) -> Path:
+    """Return the folder of the traces that LangSmith does not have yet."""
+    return settings.home / "unsent_traces"
+
+
+class _Sender:
+    """Posts runs with LangSmith's own client."""
+
+    def __init__(self, to: Target) -> None:
+        self._to = to
+        self._errors: list[Exception] = []
+
+    @cached_property
+    def _client(self) -> "Client":
+        from langsmith import Client
+        from urllib3 import Retry
+
+        # Its warnings come with every request and hold parts of the key; this module tells what a person needs, once.
+        logging.getLogger("langsmith").setLevel(logging.CRITICAL)
+        return Client(
+            api_url=self._to.endpoint,
+            api_key=self._to.key,
+            auto_batch_tracing=False,
+            tracing_mode="langsmith",
+            omit_traced_runtime_info=True,
+            retry_config=Retry(0),
+            info={},
+            tracing_error_callback=self._errors.append,
+        )
+
+    def send(self, runs: Sequence[Run]) -> str:
+        """Post the runs and return what went wrong, empty when nothing did."""
+        self._errors.clear()
+        try:
+            self._client.multipart_ingest(create=runs)
+        except Exception as error:  # noqa: BLE001 - the client's boundary: whatever it raises, the trace stays on the disk
+            return type(error).__name__
+        return type(self._errors[0]).__name__ if self._errors else ""
+
+
+def _write(folder: Path, runs: Sequence[Run]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{time.time_ns()}-{runs[0]['id']}.json"
+    half = path.with_suffix(".part")
+    half.touch(mode=0o600)
+    half.write_text(json.dumps({"version": 1, "runs": runs}, ensure_ascii=False), encoding="utf-8")
+    half.rename(path)
+    return path
+
+
+def _make_room(folder: Path) -> None:
+    files = sorted(folder.glob("*.json"))
+    size = sum(path.stat().st_size for path in files)
+    for path in files:
+        if size <= MAX_BYTES:
+            return
+        size -= path.stat().st_size
+        path.unlink(missing_ok=True)
+
+
+def _read(paths: Sequence[Path]) -> list[Run]:
+    runs: list[Run] = []
+    for path in paths:
+        try:
+            runs += json.loads(path.read_text(encoding="utf-8"))["runs"]
+        except FileNotFoundError:  # sent by `replay`, or removed to make room
+            continue
+    return runs
+
+
+def _send_files(sender: _Sender, paths: Sequence[Path]) -> str:
+    """Send files and remove them; return what went wrong."""
+    runs = _read(paths)
+    reason = sender.send(runs) if runs else ""
+    if not reason:
+        for path in paths:
+            path.unlink(missing_ok=True)
+    return reason
+
+
+class Delivery:
+    """Two threads: one masks and keeps, one sends. Neither holds a turn, and neither holds the end of the process."""
+
+    def __init__(self, settings: Settings, to: Target) -> None:
+        self._to = to
+        self._folder = unsent_folder(settings)
+        self._work: queue.Queue[Callable[[], list[Run]] | None] = queue.Queue(MAX_WAITING)
+        self._kept: queue.SimpleQueue[Path | None] = queue.SimpleQueue()
+        self._failing = False
+        self._told: set[str] = set()
+        self._keeper = threading.Thread(target=self._keep, name="trace-keeper", daemon=True)
+        self._sender = threading.Thread(target=self._send, name="trace-sender", daemon=True)
+        self._keeper.start()
+        self._sender.start()
+        atexit.register(self.close)
+
+    def put(self, work: Callable[[], list[Run]]) -> None:
+        """Take a finished turn.
+
+        Args:
+            work: Builds the turn's masked runs; called in the background. When it raises, nothing is kept or sent.
+        """
+        try:
+            self._work.put_nowait(work)
+        except queue.Full:
+            self._tell(f"More than {MAX_WAITING} turns wait to be traced; some are not.")
+
+    def close(self) -> None:
+        """Keep what waits, and send it if that takes no time; then stop, at most `KEEP_S` + `SEND_S` seconds later."""
+        try:
+            self._work.put(None, timeout=KEEP_S)
+        except queue.Full:
+            return
+        self._keeper.join(KEEP_S)
+        if not self._failing:
+            self._sender.join(SEND_S)
+
+    def _tell(self, line: str) -> None:
+        if line not in self._told:
+            self._told.add(line)
+            log.warning(line)
+
+    def _keep(self) -> None:
+        while (work := self._work.get()) is not None:
+            try:
+                path = _write(self._folder, work())
+                _make_room(self._folder)
+            except Exception as error:  # noqa: BLE001 - fails closed: what cannot be masked or kept is never sent
+                self._tell(f"A turn's trace was dropped unsent: {type(error).__name__}")
+                continue
+            self._kept.put(path)
+        self._kept.put(None)
+
+    def _send(self) -> None:
+        sender = _Sender(self._to)
+        waiting: list[Path] = []
+        retry_at = 0.0
+        open_ = True
+        while open_ or (waiting and not self._failing):
+            open_ = self._gather(waiting, retry_at) and open_
+            if not open_ and self._failing:
+                return
+            reason = _send_files(sender, waiting[:BATCH])
+            self._failing = bool(reason)
+            if reason:
+                retry_at = time.monotonic() + RETRY_S
+                self._tell(f"LangSmith at {self._to.endpoint} takes no traces ({reason}); they wait in {self._folder}.")
+            else:
+                del waiting[:BATCH]
+
+    def _gather(self, waiting: list[Path], retry_at: float) -> bool:
+        """Collect files until there are some and `retry_at` has passed; False when the last one has come."""
+        try:
+            while True:
+                path = self._kept.get(timeout=max(0.0, retry_at - time.monotonic()) if waiting else None)
+                if path is None:
+                    return False
+                waiting.append(path)
+        except queue.Empty:
+            return True
+
+
+@lru_cache(maxsize=64)
+def delivery_for(settings: Settings, to: Target) -> Delivery:
+    """Return the process's delivery to a target."""
+    return Delivery(settings, to)
+
+
+def replay(settings: Settings | None = None) -> int:
+    """Send the traces that are still on the disk, oldest first, and return how many turns that were.
+
+    Raises:
+        BadInput: `LANGSMITH_API_KEY` is not set.
+        SalesmanError: LangSmith does not take them; they stay on the disk.
+    """
+    to = target()
+    if to is None:
+        raise BadInput("LANGSMITH_API_KEY is not set (or LANGSMITH_TRACING is false): set it to send the kept traces.")
+    folder = unsent_folder(settings or get_settings())
+    files = sorted(folder.glob("*.json"))
+    sender = _Sender(to)
+    for start in range(0, len(files), BATCH):
+        reason = _send_files(sender, files[start : start + BATCH])
+        if reason:
+            raise SalesmanError(
+                f"LangSmith at {to.endpoint} takes no traces ({reason}): {start} of {len(files)} turns were sent, "
+                f"the others stay in {folder}."
+            )
+    return len(files)
