@@ -1,0 +1,173 @@
+"""What loading, importing and editing do inside one transaction: they check everything, then change all or nothing."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import Connection
+
+from graph.errors import BadInput
+from scripts_library import store
+from scripts_library.checks import Known, Problem, check_script, suggest
+from scripts_library.loading import CampaignData, fingerprint, join_errors, schema_problems
+from scripts_library.schema import Script
+from scripts_library.transfer import FileRow
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How many scripts a load or an import touched; `kept` were edited by a person and left alone."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    kept: int = 0
+    archived: int = 0
+
+
+class Check:
+    """Checks scripts against the campaigns of the library."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._names = list(store.campaign_stamps(connection))
+        self._known: dict[str, Known] = {}
+
+    def __call__(self, data: Mapping[str, Any]) -> list[Problem]:
+        """Return what is wrong with one script, given as plain data."""
+        name = data.get("campaign")
+        if not isinstance(name, str):
+            return []
+        if name not in self._names:
+            return [Problem(("campaign",), "unknown campaign", name, suggest(name, self._names))]
+        if name not in self._known:
+            stored = store.read_campaign(self._connection, name)
+            intents = [intent.model_dump(mode="json") for intent in stored.intents]
+            self._known[name] = Known.of(stored.campaign.model_dump(mode="json"), intents)
+        return check_script(data, self._known[name])
+
+
+def load_into(connection: Connection, data: CampaignData, folder: Path, author: str, origin: str) -> Changes:
+    """Bring a campaign and those of its scripts that nobody edited to what a folder says."""
+    name = data.campaign.name
+    known = {head.script.id: head.script for head in store.heads(connection, name)}
+    strangers = store.find_heads(connection, [script.id for script in data.scripts if script.id not in known])
+    if strangers:
+        errors = [f"{folder}: [{s.id}].id: used by campaign {s.campaign} – rename it" for s in strangers.values()]
+        raise BadInput(join_errors(f"Campaign folder {folder}", errors))
+    edited = store.edited_ids(connection, name)
+    store.save_campaign(connection, data, fingerprint(folder), origin, author)
+    fresh = [script.model_copy(update=stamp(author)) for script in data.scripts if script.id not in known]
+    store.insert_scripts(connection, fresh, author, "load")
+    updated = unchanged = archived = 0
+    kept = len(edited & set(known))
+    ours = {script.id: script for script in data.scripts}
+    for old in known.values():
+        script = ours.get(old.id)
+        if old.id in edited:
+            continue
+        if script is None and old.status != "archived":
+            store.change(connection, old.id, old.version, author, "load", with_status("archived"))
+            archived += 1
+        elif script is None or not store.changed_fields(old, script):
+            unchanged += 1
+        else:
+            store.change(connection, old.id, old.version, author, "load", replaced_by(script))
+            updated += 1
+    return Changes(len(fresh), updated, unchanged, kept, archived)
+
+
+def add_into(connection: Connection, scripts: Sequence[Script]) -> None:
+    """Insert new scripts, or raise every error of all of them."""
+    known = store.find_heads(connection, [script.id for script in scripts])
+    check, seen = Check(connection), set(known)
+    errors: list[str] = []
+    for script in scripts:
+        found = check(script.model_dump(mode="json"))
+        if script.id in seen:
+            found.append(Problem(("id",), "exists already", script.id, "revise it, or choose another id"))
+        seen.add(script.id)
+        errors += [f"script {script.id}: {place(problem)}: {problem.text()}" for problem in found]
+    if errors:
+        raise BadInput(join_errors("Scripts", errors))
+    store.insert_scripts(connection, scripts, scripts[0].author if scripts else "", "add")
+
+
+def import_into(connection: Connection, path: Path, rows: Sequence[FileRow], author: str) -> Changes:
+    """Insert and revise what the rows of a file say, or raise every error of every row."""
+    scripts = [row.script for row in rows if row.script is not None]
+    known = store.find_heads(connection, [script.id for script in scripts])
+    check_rows(connection, path, rows, known)
+    fresh = [stamped(script, stamp(author)) for script in scripts if script.id not in known]
+    store.insert_scripts(connection, fresh, author, "import")
+    changed = [s for s in scripts if s.id in known and store.changed_fields(known[s.id], s)]
+    for script in changed:
+        store.change(connection, script.id, script.version, author, "import", replaced_by(script))
+    return Changes(len(fresh), len(changed), len(scripts) - len(fresh) - len(changed))
+
+
+def check_rows(connection: Connection, path: Path, rows: Sequence[FileRow], known: Mapping[str, Script]) -> None:
+    """Raise every error of every row at once."""
+    check, seen = Check(connection), dict[str, int]()
+    errors: list[str] = []
+    for row in rows:
+        found = [*row.errors, *(f"{place(problem)}: {problem.text()}" for problem in check(row.data))]
+        script_id = str(row.data.get("id"))
+        if script_id in seen:
+            found.append(f"id: used in row {seen[script_id]} too ({script_id}) – remove one")
+        seen.setdefault(script_id, row.number)
+        old, new = known.get(script_id), row.script
+        if old is not None and new is not None and store.changed_fields(old, new):
+            if "version" not in row.data:
+                found.append(f"version: missing – script {script_id} exists; name the version that you edited")
+            elif new.version != old.version:
+                found.append(
+                    f"version: you edited version {new.version}, but {old.author or 'somebody'} has saved version "
+                    f"{old.version} ({', '.join(store.changed_fields(new, old))} differ) – export it again"
+                )
+            elif new.campaign != old.campaign:
+                found.append(f"campaign: cannot change ({old.campaign} → {new.campaign}) – give the script a new id")
+        errors += [f"{path}: row {row.number}: {error}" for error in found]
+    if errors:
+        raise BadInput(join_errors(str(path), errors))
+
+
+def place(problem: Problem) -> str:
+    """Return where in a script a problem lies, such as `say[0]`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else part for part in problem.loc)
+
+
+def stamp(author: str) -> dict[str, Any]:
+    """Return the bookkeeping of a new script."""
+    return {"version": 1, "author": author, "updated_at": store.now()}
+
+
+def stamped(script: Script, stamp: Mapping[str, Any]) -> Script:
+    """Fill in what a file does not say; what it says stays, so that export and import lose nothing."""
+    said = script.model_fields_set
+    return script.model_copy(update={field: value for field, value in stamp.items() if field not in said})
+
+
+def with_status(status: str) -> Callable[[Script], Script]:
+    """Return an edit that changes the status alone."""
+    return lambda script: script.model_copy(update={"status": status})
+
+
+def replaced_by(other: Script) -> Callable[[Script], Script]:
+    """Return an edit that takes over everything that another version says."""
+    return lambda script: other.model_copy(update={"version": script.version})
+
+
+def validated(data: dict[str, Any]) -> Script:
+    """Return data as a script.
+
+    Raises:
+        BadInput: Every field that is wrong.
+    """
+    try:
+        return Script.model_validate(data)
+    except ValidationError as error:
+        lines = [f"script {data['id']}: {place(problem)}: {problem.text()}" for problem in schema_problems(error)]
+        raise BadInput(join_errors(f"Script {data['id']!r}", lines)) from None

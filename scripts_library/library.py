@@ -1,0 +1,463 @@
+"""The script library: revisions in SQL, published scripts in Chroma, one door to both.
+
+A write goes to SQL first, in one transaction; the index is then behind by that much, is brought up, and is recorded as
+brought up. Whoever is stopped in between leaves SQL right and the index behind, and whoever next opens the library with
+the right to write heals it.
+
+Drafts and what customers hear: `add` and `revise` make revisions; a revision that is a draft changes nothing for customers: the last published
+version stays live until `publish` (or until `archive` takes the script out of retrieval).
+"""
+
+import threading
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from difflib import unified_diff
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from graph.errors import BadInput, LibraryBusy
+from graph.settings import Settings, get_settings
+from scripts_library import store, transfer
+from scripts_library.changes import (
+    Changes,
+    Check,
+    add_into,
+    import_into,
+    load_into,
+    place,
+    replaced_by,
+    stamp,
+    validated,
+    with_status,
+)
+from scripts_library.checks import suggest
+from scripts_library.database import answered, engine_for, one_opener, writing
+from scripts_library.index import close_index, open_index
+from scripts_library.loading import CampaignData, bundled, fingerprint, join_errors, load_campaign
+from scripts_library.locks import one_process
+from scripts_library.retrieval import Retrieval, Search
+from scripts_library.schema import Script
+from scripts_library.store import Head, Revision
+from scripts_library.tables import prepare
+
+if TYPE_CHECKING:
+    from serving.embed import Embedder
+
+Scripts = list[Script]  # inside `Library`, `list` is the method
+Heads = list[Head]
+Revisions = list[Revision]
+_FIXED_FIELDS = frozenset({"id", "campaign", "status", "version", "author", "updated_at"})
+
+
+def open_library(
+    settings: Settings | None = None,
+    embedder: "Embedder | None" = None,
+    *,
+    campaigns: Mapping[str, Path] | None = None,
+) -> "Library":
+    """Open the library of a home; close it after use (it is a context manager).
+
+    Campaigns that the library lacks are loaded, changed ones are loaded anew where nobody edited them, and the index is
+    healed, if this process may write. Two processes that start at once take turns.
+
+    Args:
+        settings: Home, database, Chroma server, embedding model; the process's own by default.
+        embedder: Makes the vectors; by default the one that the settings name, loaded when first needed.
+        campaigns: Folders to load by name; by default those that ship with the project.
+
+    Returns:
+        The library. Its methods may be called from any thread.
+
+    Raises:
+        BadInput: A campaign is invalid, or the database or the Chroma server does not answer.
+        LibraryBusy: Another process kept the library for more than a minute.
+    """
+    settings = settings or get_settings()
+    folders = bundled() if campaigns is None else campaigns
+    engine = engine_for(settings)
+    with answered(), one_process(settings.home / "opening.lock"), one_opener(engine):
+        prepare(engine)
+        library = Library(settings, embedder)
+        try:
+            library._bring_up(folders)
+        except BaseException:
+            library.close()
+            raise
+    return library
+
+
+class Library:
+    """All that people and calls do with scripts. Obtain it with `open_library`."""
+
+    def __init__(self, settings: Settings, embedder: "Embedder | None") -> None:
+        self._settings = settings
+        self._engine = engine_for(settings)
+        self._index = open_index(settings)
+        self._retrieval = Retrieval(settings, self._engine, self._index, embedder)
+        self._campaigns: dict[str, tuple[str, CampaignData]] = {}
+        self._closing = threading.Lock()
+        self._closed = False
+
+    def __enter__(self) -> "Library":
+        """Return the library."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the library."""
+        self.close()
+
+    def close(self) -> None:
+        """Give the library's locks back; the second call does nothing."""
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                close_index(self._settings)
+
+    # --- campaigns ---------------------------------------------------------------------------------------------
+
+    def campaigns(self) -> list[str]:
+        """Return the names of the campaigns."""
+        with self._reading() as connection:
+            return list(store.campaign_stamps(connection))
+
+    def campaign(self, name: str) -> CampaignData:
+        """Return a campaign and its intents as loaded last, by whichever process.
+
+        Raises:
+            BadInput: No such campaign; names those that there are.
+        """
+        with self._reading() as connection:
+            return self._campaign(connection, name)
+
+    def load(self, folder: Path, author: str, *, origin: str = "folder") -> Changes:
+        """Load a campaign folder: all of it, or nothing if anything in it is wrong.
+
+        Scripts that nobody edited in the library follow the folder (new ones are added, missing ones archived); edited
+        ones are kept as they are.
+
+        Args:
+            folder: Holds the campaign's three files.
+            author: Who loads it.
+            origin: `bundled` for campaigns that ship with the project; they are loaded anew when their files change.
+
+        Returns:
+            What was done.
+
+        Raises:
+            BadInput: Every error of the folder, with file, line and field.
+        """
+        data = load_campaign(folder)
+        with self._writing() as connection:
+            return load_into(connection, data, folder, author, origin)
+
+    # --- scripts -----------------------------------------------------------------------------------------------
+
+    def get(self, script_id: str, version: int | None = None) -> Script:
+        """Return one version of a script; the latest, draft or not, when none is named.
+
+        Raises:
+            BadInput: No such script or version.
+        """
+        with self._reading() as connection:
+            return store.revision(connection, script_id, version).script
+
+    def list(
+        self,
+        campaign: str | None = None,
+        *,
+        language: str | None = None,
+        stage: str | None = None,
+        intent: str | None = None,
+        status: str | None = None,
+    ) -> Scripts:
+        """Return scripts by id; every filter may be left out.
+
+        Args:
+            campaign: Its name.
+            language: `en` or `zh`.
+            stage: Its name.
+            intent: Its name, or `any`.
+            status: `published` gives the versions that customers may hear, even under a newer draft; `draft` and
+                `archived` look at the latest version, as does leaving it out.
+        """
+        heads = self.heads(campaign, live=status == "published")
+        wanted = {"language": language, "stage": stage, "intent": intent, "status": status}
+        return [
+            head.script
+            for head in heads
+            if all(value is None or getattr(head.script, field) == value for field, value in wanted.items())
+        ]
+
+    def heads(self, campaign: str | None = None, *, live: bool = False) -> Heads:
+        """Return scripts by id, each with the version that is live: the latest versions, or the live ones themselves."""
+        with self._reading() as connection:
+            return store.heads(connection, campaign, live=live)
+
+    def add(self, script: Script, author: str) -> Script:
+        """Add a script as version 1, with the status that it carries: a draft by default, `published` is live at once.
+
+        Raises:
+            BadInput: Its id exists, or it names what its campaign does not have; all errors at once.
+            LibraryBusy: Another process has the embedded index open.
+        """
+        return self.add_many([script], author)[0]
+
+    def add_many(self, scripts: Sequence[Script], author: str) -> Scripts:
+        """Add several scripts: all or none.
+
+        Raises:
+            BadInput: Every error of every script.
+            LibraryBusy: Another process has the embedded index open.
+        """
+        fresh = [script.model_copy(update=stamp(author)) for script in scripts]
+        self._check_index(fresh)
+        with self._writing() as connection:
+            add_into(connection, fresh)
+        return fresh
+
+    def revise(self, script_id: str, base_version: int, author: str, **changes: Any) -> Script:
+        """Save a new version as a draft; what customers hear stays until it is published.
+
+        Args:
+            script_id: The script.
+            base_version: The version that the editor saw.
+            author: Who edits.
+            changes: Fields of `Script`, all but id, campaign, status, version, author and updated_at.
+
+        Returns:
+            The new version.
+
+        Raises:
+            BadInput: A field is unknown or its value wrong, or nothing would change.
+            StaleEdit: Somebody saved first; the message shows both versions.
+            LibraryBusy: Another process has the embedded index open.
+        """
+        refused = sorted(field for field in changes if field in _FIXED_FIELDS or field not in Script.model_fields)
+        if refused:
+            allowed = ", ".join(field for field in Script.model_fields if field not in _FIXED_FIELDS)
+            raise BadInput(
+                f"Script {script_id!r}: {', '.join(refused)} cannot be revised; a revision may change {allowed}"
+            )
+
+        def edit(script: Script) -> Script:
+            return validated(script.model_dump() | changes | {"status": "draft"})
+
+        return self._change(script_id, base_version, author, "revise", edit)
+
+    def publish(self, script_id: str, base_version: int, author: str) -> Script:
+        """Make the latest version what customers hear, from the next turn on; a new version with that status.
+
+        Raises:
+            BadInput: It does not fit its campaign (any more), or the index was built with another embedding model.
+            StaleEdit: Somebody saved first; the message shows both versions.
+            LibraryBusy: Another process has the embedded index open.
+        """
+        self._retrieval.ready()
+        return self._change(script_id, base_version, author, "publish", with_status("published"))
+
+    def archive(self, script_id: str, base_version: int, author: str) -> Script:
+        """Take a script out of retrieval; its history stays, and `publish` or `roll_back` bring it back.
+
+        Raises:
+            StaleEdit: Somebody saved first; the message shows both versions.
+            LibraryBusy: Another process has the embedded index open.
+        """
+        return self._change(script_id, base_version, author, "archive", with_status("archived"))
+
+    def roll_back(self, script_id: str, to_version: int, base_version: int, author: str) -> Script:
+        """Save an earlier version again as the newest, with its status: a published one is live at once.
+
+        Raises:
+            BadInput: No such version.
+            StaleEdit: Somebody saved first; the message shows both versions.
+            LibraryBusy: Another process has the embedded index open.
+        """
+        earlier = self.get(script_id, to_version)
+        self._check_index([earlier])
+        return self._change(script_id, base_version, author, "roll_back", replaced_by(earlier))
+
+    def history(self, script_id: str) -> Revisions:
+        """Return every version of a script, oldest first: who, when, which action.
+
+        Raises:
+            BadInput: No such script.
+        """
+        with self._reading() as connection:
+            return store.history(connection, script_id)
+
+    def diff(self, script_id: str, a: int, b: int) -> str:
+        """Return a unified diff of two versions as YAML; empty when they say the same.
+
+        Raises:
+            BadInput: No such script or version.
+        """
+        old, new = (
+            yaml.safe_dump(store.content(self.get(script_id, version)), allow_unicode=True, sort_keys=False, width=1000)
+            for version in (a, b)
+        )
+        names = (f"{script_id} version {a}", f"{script_id} version {b}")
+        return "\n".join(unified_diff(old.splitlines(), new.splitlines(), *names, lineterm=""))
+
+    # --- files -------------------------------------------------------------------------------------------------
+
+    def import_file(self, path: Path, author: str) -> Changes:
+        """Take scripts from a YAML or CSV file (see `transfer`): all rows or none.
+
+        A row with a new id is added as it is, version included; a row whose id exists is a revision and must carry the
+        `version` that it was exported with: if the library has a newer one, the row is refused. Rows that say what the
+        library says are left alone.
+
+        Raises:
+            BadInput: Every bad row with its number.
+            LibraryBusy: Another process has the embedded index open.
+        """
+        rows = transfer.read_rows(path)
+        self._check_index([row.script for row in rows if row.script is not None])
+        with self._writing() as connection:
+            return import_into(connection, path, rows, author)
+
+    def export_file(self, path: Path, campaign: str | None = None, status: str | None = None) -> int:
+        """Write scripts to a `.yaml` or `.csv` file that `import_file` reads without loss; return how many.
+
+        Args:
+            path: The file; replaced in one step.
+            campaign: Only this one's.
+            status: As in `list`; left out, the latest version of each script.
+
+        Raises:
+            BadInput: The file's ending is neither, or it cannot be written.
+        """
+        scripts = self.list(campaign, status=status)
+        transfer.write_file(path, scripts)
+        return len(scripts)
+
+    # --- retrieval ---------------------------------------------------------------------------------------------
+
+    def search(
+        self,
+        campaign: str,
+        language: str,
+        stage: str,
+        intent: str,
+        vector: NDArray[np.float32],
+        k: int = 3,
+        exclude: Container[str] = (),
+    ) -> Search:
+        """Return the published scripts nearest to a query; Chroma alone is read.
+
+        The no-hit policy: (1) scripts of the intent, as many as there are, up to `k`: `no_hit` is "". (2) If it has none
+        that is unexpired and not excluded, the stage's general scripts (intent `any`): "general". (3) If there
+        are none either, nothing: "none". Scripts of other stages, languages or intents are never used.
+
+        Args:
+            campaign: Its name.
+            language: `en` or `zh`.
+            stage: The stage that the call is in.
+            intent: The customer's intent; `any` asks for general scripts.
+            vector: The query's embedding, shape (d,), by the model that built the index.
+            k: Most hits.
+            exclude: Ids not to return again.
+
+        Returns:
+            Hits, best first.
+
+        Raises:
+            BadInput: The vector comes from another embedding model than the index, or the index does not answer.
+        """
+        with answered():
+            return self._retrieval.search(campaign, language, stage, intent, vector, k, exclude)
+
+    def warm(self) -> None:
+        """Connect to Chroma and load the embedding model, so that the first search need not."""
+        with answered():
+            self._retrieval.ready()
+            self._retrieval.embedder.query(["…"])
+
+    def reindex(self) -> int:
+        """Build a new index from the revisions with the present embedding model, and drop the old one.
+
+        Searches go on in the old index until the new one is complete.
+
+        Returns:
+            How many scripts are live.
+
+        Raises:
+            LibraryBusy: Another process has the embedded index open.
+            BadInput: Another process built an index at the same time.
+        """
+        with answered():
+            count = self._retrieval.rebuild()
+        if count is None:
+            raise BadInput("Another process built an index at the same time; run `salesman scripts reindex` again")
+        return count
+
+    # --- inside ------------------------------------------------------------------------------------------------
+
+    def _bring_up(self, folders: Mapping[str, Path]) -> None:
+        """Load the campaigns that are missing or changed, and heal the index, if this process may write."""
+        with self._reading() as connection:
+            stored = store.campaign_stamps(connection)
+        wanted = [
+            folder
+            for name, folder in folders.items()
+            if name not in stored or (stored[name].origin == "bundled" and stored[name].hash != fingerprint(folder))
+        ]
+        if not wanted and not self._retrieval.is_behind():
+            return
+        try:
+            with self._index.exclusive():
+                for folder in wanted:
+                    self.load(folder, "salesman", origin="bundled")
+                self._retrieval.heal()
+        except LibraryBusy:
+            if not set(folders) <= set(stored):
+                raise
+
+    def _change(
+        self, script_id: str, base_version: int, author: str, action: store.Action, edit: Callable[[Script], Script]
+    ) -> Script:
+        with self._writing() as connection:
+            saved = store.change(connection, script_id, base_version, author, action, edit)
+            problems = Check(connection)(saved.model_dump(mode="json")) if saved.status != "archived" else []
+            if problems:
+                lines = [f"script {script_id}: {place(problem)}: {problem.text()}" for problem in problems]
+                raise BadInput(join_errors(f"Script {script_id!r}", lines))
+            return saved
+
+    def _campaign(self, connection: Connection, name: str) -> CampaignData:
+        stored = store.campaign_stamps(connection)
+        if name not in stored:
+            raise BadInput(f"Campaign {name!r} is not in the library – {suggest(name, stored)}")
+        cached = self._campaigns.get(name)
+        if cached is not None and cached[0] == stored[name].loaded_at:
+            return cached[1]
+        data = store.read_campaign(connection, name)
+        self._campaigns[name] = (stored[name].loaded_at, data)
+        return data
+
+    def _check_index(self, scripts: Sequence[Script]) -> None:
+        """Refuse to publish into an index of another embedding model before anything is written."""
+        if any(script.status == "published" for script in scripts):
+            with answered():
+                self._retrieval.ready()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with answered(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """Hold the library, commit what is done inside, then bring the index up."""
+        with answered(), self._index.exclusive():
+            with writing(self._engine) as connection:
+                yield connection
+            self._retrieval.heal()
