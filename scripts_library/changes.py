@@ -13,7 +13,7 @@ from scripts_library import store
 from scripts_library.checks import Known, Problem, check_script, suggest
 from scripts_library.loading import CampaignData, fingerprint, join_errors, schema_problems
 from scripts_library.schema import Script
-from scripts_library.transfer import FileRow
+from scripts_library.transfer import FileRow, read_rows
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,19 @@ def import_into(connection: Connection, path: Path, rows: Sequence[FileRow], aut
     for script in changed:
         store.change(connection, script.id, script.version, author, "import", replaced_by(script))
     return Changes(len(fresh), len(changed), len(scripts) - len(fresh) - len(changed))
+
+
+def parsed(path: Path) -> list[Script]:
+    """Read the scripts of a file.
+
+    Raises:
+        BadInput: Every bad row with its number, or the file holds none.
+    """
+    rows = read_rows(path)
+    errors = [f"{path}: row {row.number}: {error}" for row in rows for error in row.errors]
+    if errors or not rows:
+        raise BadInput(join_errors(str(path), errors or [f"{path}: no script – begin one with `- id:`"]))
+    return [row.script for row in rows if row.script is not None]
 
 
 def check_rows(connection: Connection, path: Path, rows: Sequence[FileRow], known: Mapping[str, Script]) -> None:
