@@ -7,7 +7,20 @@ from guardrails.numerals import chinese
 from guardrails.units import Raw
 
 _I = re.IGNORECASE
-_MONTHS = "january february march april may june july august september october november december".split()
+_MONTHS = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
 _MONTH = r"(?P<{0}>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
 _HAN = "[零〇一二两三四五六七八九十]"
 
@@ -21,7 +34,9 @@ _DATES = re.compile(
     r"|\b(?:in|since|by|of|from|during|until|till|year|before|after|early|late|FY|back in|fiscal(?: year)?|end of)\s(?P<year_en>(?:19|20)\d\d)(?![\d,.]\d|\d|\s?(?:yuan|dollars|people|shops|customers|orders))\b",
     _I,
 )
-_WEEKDAYS = {name: i + 1 for i, name in enumerate("monday tuesday wednesday thursday friday saturday sunday".split())}
+_WEEKDAYS = {
+    name: i + 1 for i, name in enumerate(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"])
+}
 _ZH_WEEKDAYS = {char: i + 1 for i, char in enumerate("一二三四五六日")} | {"天": 7}
 _DAYS = re.compile(
     r"\b(?P<en>mon|tues|wednes|thurs|fri|satur|sun)day\b|(?:周|星期|礼拜)(?P<zh>[一二三四五六日天])"

@@ -4,11 +4,29 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-_UNITS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_UNITS = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _WORDS = {
     **{word: value for value, word in enumerate(_UNITS)},
     **{word: 20 + 10 * i for i, word in enumerate(_TENS)},
@@ -22,6 +40,7 @@ _HAN_DIGITS = {
     "俩": 2,
     "仨": 3,
 }
+_TO_HAN = str.maketrans("0123456789", "零一二三四五六七八九")
 _HAN_SCALES = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1000, "仟": 1000, "万": 10_000, "亿": 100_000_000}
 _HAN_ONES = "".join(char for char in _HAN_DIGITS if char not in "零〇")
 _HAN_TENS = "".join(_HAN_SCALES)
@@ -108,7 +127,7 @@ def _digits(match: re.Match[str]) -> float:
         tail = match["tail"]
         if not tail:
             return value * scale
-        rest = float(tail) if tail.isdigit() else 0.0 if any(c.isdigit() for c in tail) else chinese(tail)
+        rest = float(tail) if tail.isdigit() else chinese(tail.translate(_TO_HAN))
         return value * scale + (rest * scale / 10 if rest < 10 and len(tail) == 1 else rest)
     return value
 

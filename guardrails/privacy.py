@@ -21,14 +21,15 @@ _SPOKEN = re.compile(
     rf"[零〇一二三四五六七八九幺]{{7,11}}|\b{_SPOKEN_EN}(?:[\s,-]+{_SPOKEN_EN}){{6,}}\b", re.IGNORECASE
 )
 
-_NOT_NAMES = frozenset(
-    """a an the not so too very just also already still now then here there sure sorry fine good great ok okay well happy
+_NO_NAMES = """
+    a an the not so too very just also already still now then here there sure sorry fine good great ok okay well happy
     glad afraid busy interested calling looking asking trying going from in on at with about only really actually done
     ready free back new old big one me my your our their his her its it that this what who i you we they he she tomorrow
     today tonight yes no please thanks thank maybe alright monday tuesday wednesday thursday friday saturday sunday american
     chinese british indian canadian english european buddhist christian muslim catholic jewish hello hi later when if and
-    because or but is was will be been being unavailable none nothing something correct right wrong""".split()
-)
+    because or but is was will be been being unavailable none nothing something correct right wrong
+"""
+_NOT_NAMES = frozenset(_NO_NAMES.split())
 _EN_INTRO = re.compile(
     r"(?P<lead>\b(?:[Mm]y (?:full |first |last )?name(?:'s| is)|[Ii] am called|[Ii]'m called|[Pp]lease call me|[Cc]all me|[Mm]y name,)\s+)"
     r"(?P<name>[A-Za-z][A-Za-z'.-]*(?:\s+[A-Z][A-Za-z'-]+){0,2})"
@@ -49,9 +50,8 @@ _ZH_INTRO = re.compile(
     rf"|(?P<lead3>(?:我|这)是(?:小|老)?)(?P<name3>(?:欧阳|司马|上官|诸葛|[{_SURNAMES}])[\u4e00-\u9fff]{{0,2}}?)(?={_TITLE})"
     rf"|(?P<lead4>我是(?:小|老)?)(?P<name4>[{_SURNAMES}][\u4e00-\u9fff]{{1,2}})(?=[，。,.！!]|$)"
 )
-_ZH_NOT_NAMES = frozenset(
-    "老板 店主 经理 商家 真人 学生 女的 男的 成都 江苏 常客 安徽 关门 单身 花店 文员 高管 石匠".split()
-)
+_ZH_NO_NAMES = "老板 店主 经理 商家 真人 学生 女的 男的 成都 江苏 常客 安徽 关门 单身 花店 文员 高管 石匠"
+_ZH_NOT_NAMES = frozenset(_ZH_NO_NAMES.split())
 
 
 def _is_card(number: str) -> bool:

@@ -14,6 +14,7 @@ Decisions that callers rely on:
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from guardrails import units
 from guardrails.dates import find_dates
@@ -40,6 +41,7 @@ _MEASURE = re.compile(
 _LABEL_BEFORE = re.compile(r"[A-Za-z]-?$")
 _SMALL_MONEY = re.compile(r"[\d一二两三四五六七八九](?![\d十百千万毛角折%个年月周天单次份位])")
 _TIME_SPAN_ZH = re.compile(r"[内里之以后免试的合起到上见回就送]|左右")
+_TIME_SPAN_BEFORE = re.compile(r"\b(?:in|within|for|only|with|after|just|takes)\s$", re.IGNORECASE)
 _TIME_SPAN_ZH_BEFORE = re.compile(r"(?:免费|[送签满付用期前]|合同|提前|试用|至少|终身)$")
 _NOUN_TOGETHER = re.compile(r"[去来儿聊看做吃走努内牌地]")
 
@@ -88,11 +90,13 @@ def _duration(text: str, number: Number, match: re.Match[str]) -> Raw | None:
     """Return a duration, but not "one day you will see" nor 一天卖四十碗 (a rate)."""
     left = text[max(0, number.start - 12) : number.start]
     if number.value == 1 and number.style == "han":
-        if not _TIME_SPAN_ZH.match(text, match.end()) and not _TIME_SPAN_ZH_BEFORE.search(left):
-            return None
+        spans = _TIME_SPAN_ZH.match(text, match.end()) or _TIME_SPAN_ZH_BEFORE.search(left)
     elif number.value == 1 and number.style == "words" and match.lastgroup == "day":
-        if not re.search(r"\b(?:in|within|for|only|with|after|just|takes)\s$", left, re.IGNORECASE):
-            return None
+        spans = _TIME_SPAN_BEFORE.search(left)
+    else:
+        spans = match
+    if not spans:
+        return None
     value, unit = units.duration(number.value, match)
     return "duration", value, unit, number.start, match.end()
 
@@ -182,7 +186,7 @@ def _ratios(text: str, numbers: list[Number]) -> tuple[list[Raw], set[int]]:
     """Return "9 out of 10" and "one in five" as percentages, and the numbers that they used."""
     found: list[Raw] = []
     used: set[int] = set()
-    for first, second in zip(numbers, numbers[1:], strict=False):
+    for first, second in pairwise(numbers):
         between = _RATIO.search(text[first.end : second.start])
         if between and between.start() == 0 and 0 < first.value < second.value <= 1000:
             found.append(("percent", round(100 * first.value / second.value, 2), "", first.start, second.end))

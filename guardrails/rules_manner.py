@@ -10,9 +10,10 @@ from guardrails.text import han_count, normalise
 
 _WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
 _OTHER_SCRIPT = re.compile(r"[\u0400-\u04ff\u0590-\u06ff\u0e00-\u0e7f\u3040-\u30ff\uac00-\ud7af\u0900-\u097f]")
-_ENGLISH_GLUE = frozenset(
-    "the is are you your we our for and to of it this that with have can will do not please would how what a in on my".split()
+_GLUE = (
+    "the is are you your we our for and to of it this that with have can will do not please would how what a in on my"
 )
+_ENGLISH_GLUE = frozenset(_GLUE.split())
 
 
 def _language(text: str, context: GuardContext) -> str | None:

@@ -5,11 +5,12 @@ import re
 _ENDERS = "。！？；!?;."
 _MARK = re.compile(r"[。！？；!?;.\n]")
 _CLOSERS = "\"'”’」』)）]】》*_"
-_ABBREVIATIONS = frozenset(
+_SHORT = (
     "mr mrs ms dr prof sr jr st vs etc e.g i.e eg ie approx no vol fig inc ltd co corp dept est a.m p.m u.s u.k u.n ph.d jan feb "
-    "mar apr jun jul aug sep sept oct nov dec".split()
+    "mar apr jun jul aug sep sept oct nov dec"
 )
-_ENDS_SENTENCE = frozenset("etc inc ltd co corp a.m p.m u.s u.k u.n".split())
+_ABBREVIATIONS = frozenset(_SHORT.split())
+_ENDS_SENTENCE = frozenset(["etc", "inc", "ltd", "co", "corp", "a.m", "p.m", "u.s", "u.k", "u.n"])
 """Abbreviations that may close a sentence: they do when a common opener follows."""
 _OPENERS = re.compile(r"(?:I|We|You|They|It|The|This|That|Do|Does|Would|How|What|If|So|And|But|Our|Your|My|Can|May)\b")
 _BARE_ASSENT = re.compile(

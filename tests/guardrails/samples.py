@@ -36,8 +36,12 @@ CHARITY = GuardContext(
     ranges=(Range("money", 0.0, 2.0, "USD"),),
     forbidden=(
         Forbidden("tax", "no tax advice", r"tax.?deductible"),
-        Forbidden("matching", "nobody matches donations", r"\bdonations? (?:is|are|will be) matched|\bmatch (?:your|the)\b"),
-        Forbidden("every_cent", "part of each dollar pays for costs", r"\bevery (?:cent|penny|dollar) (?:goes|will go)\b"),
+        Forbidden(
+            "matching", "nobody matches donations", r"\bdonations? (?:is|are|will be) matched|\bmatch (?:your|the)\b"
+        ),
+        Forbidden(
+            "every_cent", "part of each dollar pays for costs", r"\bevery (?:cent|penny|dollar) (?:goes|will go)\b"
+        ),
         Forbidden("sponsor", "no sponsorship is offered here", r"\bsponsor\b"),
         Forbidden("payment", "no payment but the task's", r"\bcredit cards?\b|\bpaypal\b"),
     ),
