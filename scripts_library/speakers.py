@@ -57,8 +57,9 @@ def restore_speakers(
         """Return how many nats better the call reads with its speakers swapped."""
         score = 0.0
         own_sizes = {role: words.total() for role, words in own.items()}
-        for role, sign in (("agent", -1.0), ("customer", 1.0)):
-            for word, count in own[role].items():
+        for role, words in own.items():
+            sign = -1.0 if role == "agent" else 1.0
+            for word, count in words.items():
                 agent = (totals["agent"][word] - own["agent"][word] + 0.5) / (sizes["agent"] - own_sizes["agent"])
                 customer = (totals["customer"][word] - own["customer"][word] + 0.5) / (
                     sizes["customer"] - own_sizes["customer"]
