@@ -7,7 +7,7 @@ from guardrails.privacy import find_personal
 from guardrails.rule import Rule, compiled, either, first, first_claim
 
 _LEAK = either(
-    r"\byour reply:", r"\b(?:system|hidden|initial) prompt\b", r"\b(?:my|the|these|this) (?:system )?(?:instructions?|prompt|guidelines|outline|script|talking points)\b(?! (?:you|of yours))",
+    r"\b(?:my|system|these) (?:instructions?|guidelines)\b", r"\byour reply:", r"\b(?:system|hidden|initial) prompt\b", r"\b(?:my|the|these|this) (?:system )?(?:prompt|outline|script|talking points)\b(?! (?:you|of yours))",
     r"\b(?:as|per|following|according to) (?:the|my|this) (?:outline|script|instructions?|sop|playbook)\b", r"\bas (?:an|a) (?:ai|artificial intelligence|large) (?:language )?model\b",
     r"\b(?:language model|llm|chatgpt|openai|qwen|alibaba cloud|knowledge cutoff|training data)\b", r"<\|?(?:im_start|im_end|system|user|assistant|endoftext)\|?>|\[/?INST\]",
     r"\bexample line:", r"\b(?:current )?stage: ?\w+", r"\bobjection handling\b", r"\bhandle your objection\b",
@@ -43,12 +43,13 @@ def _markdown(text: str, context: GuardContext) -> str | None:
 
 
 _THOUGHT = either(
-    r"</?think(?:ing)?>?", r"\blet(?:'s| me|s| us) think\b(?: (?:step|about (?:what|how) (?:to|i)|through|this through))?(?! about (?:your|it together))", r"\bstep by step(?=[.:]|$)",
-    r"\bthe (?:customer|user|client|persuadee|buyer|merchant)(?:'s)? (?:is|was|has|seems|wants|asked|asks|says|said|just|may|might|message|line|reply|response|question|objection|probably|expressed)\b",
+    r"</?think(?:ing)?>?", r"\blet(?:'s| me|s| us) think\b(?: (?:step|about (?:what|how) (?:to|i)|through|this through))?(?! about (?:your|it together))", r"\b(?:think|reason|analy[sz]e|break (?:this|it) down)\b[^.?!]{0,20}\bstep by step\b",
+    r"\bthe (?:user|persuadee)(?:'s)? (?:is|was|has|seems|wants|asked|asks|says|said|just|may|might|message|line|reply|response|question|objection|probably|expressed)\b",
+    r"^\W*(?:(?:okay|ok|so|well|hmm|now|alright|since|because|as|first)\W+)*the (?:customer|client|buyer|merchant|donor|owner)(?:'s (?:line|reply|message|question|objection|response)| (?:is (?:asking|hesitant|interested|not|worried|concerned|angry|busy|saying)|seems|asked|says|said|has (?:asked|said|expressed)|just|probably|expressed|wants|is))\b",
     r"\bi (?:should|need to|must|have to|am supposed to) (?:respond|reply|answer|state|address|acknowledge|push|follow|use the|keep (?:it|my|the))\b", r"\b(?:my|the) (?:reply|response|answer) (?:should|must|needs to|could|would)\b",
-    r"\bhere(?:'s| is) (?:a|the|my) (?:possible |suggested |sample |polite )*(?:reply|response|answer|line|message)\b", r"\b(?:thought|reasoning|analysis|chain of thought) ?:",
-    r"(?:这位|这个|该)?(?:客户|顾客|用户|对方|商家)(?:正?在|刚刚?|可能|似乎|好像)?(?:问|询问|想要|表示|提到|拒绝|说他|说她|的意图|的问题是)", r"我(?:应该|需要|必须|得)(?:先)?(?:回答|回复|回应|引导|安抚|说明价格|推销)", r"(?:这位|这个)(?:商家|客户|顾客|老板|店主)(?:有点|有些|比较|很|似乎|可能|看起来|好像|在|对|想|担心)|我先(?:安抚|引导|回应|处理)|让我(?:们)?(?:一步一?步|先|来|仔细|好好)?(?:地)?(?:思考|想一想|想想|分析)",
-    r"(?:思考|推理|分析)(?:过程)?[：:]", r"以下是(?:一个|我的)?(?:回复|回答|示例)", r"一步一?步(?:地)?(?:思考|分析|来)",
+    r"\bhere(?:'s| is) (?:a|the|my) (?:possible |suggested |sample |polite )*(?:reply|response)\b", r"\b(?:thought|reasoning|analysis|chain of thought) ?:",
+    r"(?:这位|这个|该)?(?:客户|用户|商家)(?:正?在|刚刚?|可能|似乎|好像)?(?:问|询问|想要|表示|提到|拒绝|说他|说她|的意图|的问题是)|(?:顾客|对方)正?在(?:问|询问)", r"我(?:应该|需要|必须|得)(?:先)?(?:回答|回复|回应|引导|安抚|说明价格|推销)", r"(?:这位|这个)(?:商家|客户|顾客|老板|店主)(?:有点|有些|比较|很|似乎|可能|看起来|好像|在|对|想|担心)|我先(?:安抚|引导|回应|处理)|让我(?:们)?(?:一步一?步|先|来|仔细|好好)?(?:地)?(?:思考|想一想|想想|分析)",
+    r"(?:思考|推理|分析)(?:过程)?[：:]", r"以下是(?:一个|我的)?(?:回复|回答|示例)", r"一步一?步(?:地)?(?:思考|分析|推理)",
 )  # fmt: skip
 
 
@@ -79,7 +80,7 @@ _HUMAN_WHEN_ASKED = either(
     r"\bi(?:'m| am) (?:a|just a|only a) (?:person|man|woman|girl|guy|lady|volunteer|student|mother|father)\b", r"\bi(?:'m| am) (?:sitting|standing|here) (?:in|at) (?:our|my|the) (?:office|desk|home)\b", r"\b(?:just )?like you\b(?=[.!]|$)", r"\bdo i sound like a\b", r"\byes,? i(?:'m| am) real\b", r"\bi(?:'m| am) real\b",
     r"我(?:就|正)?(?:坐)?在办公室", r"(?:我)?(?:跟|和)您一样(?=[。！，]|$)|我也?是(?:个)?(?:普通)?(?:打工人|上班族|员工|小姑娘|小伙子)", r"我也是人", r"我(?:像|听起来像)(?:是)?机器人吗", r"当然是(?:人|真的)",
 )  # fmt: skip
-_NOT_HUMAN = either(r"\bnot (?:a |an )?(?:real |actual )?(?:human|person)", r"不是(?:一个)?(?:真人|人类|活人)", r"(?:真人|人工)(?:同事|客服)(?:给|会|可以|来|回)")  # fmt: skip
+_NOT_HUMAN = either(r"\bnot (?:a |an )?(?:real |actual )?(?:human|person)", r"不是(?:一个)?(?:真人|人类|活人)|(?:可以|要不要|想|需要|安排|转|帮您)[^，。]{0,6}真人", r"(?:真人|人工)(?:同事|客服)(?:给|会|可以|来|回)")  # fmt: skip
 
 
 def _human(text: str, context: GuardContext) -> str | None:
