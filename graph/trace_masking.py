@@ -15,23 +15,31 @@ from scripts_library.schema import Campaign
 PERSONAL_SLOTS = frozenset({"name", "phone", "email"})
 LONGEST_PLAIN_NUMBER = 99_999
 """A longer whole number may be a phone number and is masked as text is."""
-_HONORIFICS = ("先生", "女士", "小姐", "总", "老板", "经理", "老师")
+_TITLES = ("先生", "女士", "小姐", "总", "老板", "经理", "老师")
 
 
-def personal_values(profile: Mapping[str, str], slots: Mapping[str, str], campaign: Campaign | None) -> list[str]:
-    """Return what profile and slots tell about who the customer is.
+def known_values(profile: Mapping[str, str], slots: Mapping[str, str], campaign: Campaign | None) -> list[str]:
+    """Return what profile and slots tell about who the customer is, as texts to mask.
 
     Args:
         profile: The customer's profile.
         slots: What the call learnt.
-        campaign: Says which fields and slots are personal, free text in the profile always is; without it all of them are.
+        campaign: Says which fields and slots are personal; other free text of the profile (a shop's name) is masked where it
+            stands whole. Without a campaign everything is personal.
     """
-    if campaign is None:
-        return [*profile.values(), *slots.values()]
-    harmless = {field.name for field in campaign.profile if field.values and not field.personal}
-    kinds = {slot.name: slot.kind for slot in campaign.slots}
-    told = [value for name, value in slots.items() if kinds.get(name, "name") in PERSONAL_SLOTS]
-    return [value for name, value in profile.items() if name not in harmless and not value.isdigit()] + told
+    fields = {field.name: field for field in campaign.profile} if campaign else {}
+    kinds = {slot.name: slot.kind for slot in campaign.slots} if campaign else {}
+    found: list[str] = []
+    for name, value in profile.items():
+        field = fields.get(name)
+        if field is None or field.personal:
+            found += forms(value)
+        elif not field.values and not value.isdigit():
+            found += _escaped(value)
+    for name, value in slots.items():
+        if kinds.get(name, "name") in PERSONAL_SLOTS:
+            found += forms(value)
+    return found
 
 
 def introduced(value: object) -> Iterator[str]:
@@ -47,33 +55,37 @@ def introduced(value: object) -> Iterator[str]:
             yield from introduced(inner)
 
 
+def _escaped(text: str) -> list[str]:
+    """Return a text as it is and as JSON escapes it: prompts and records hold both."""
+    return list(dict.fromkeys([text.strip(), json.dumps(text.strip())[1:-1]]))
+
+
 def forms(name: str) -> list[str]:
-    """Return the forms in which a name turns up: whole, in parts, with a title, and as JSON escapes it.
+    """Return the forms in which a name turns up: whole, in parts, with a title.
 
     Example:
         >>> forms("Mary Ann Bell")
         ['Mary Ann Bell', 'Mary', 'Ann', 'Bell']
     """
     name = name.strip()
-    if name.isascii():
-        parts = [part for part in name.split() if len(part) > 1 and part.isalpha()]
-        return list(dict.fromkeys([name, *parts])) if name else []
-    found = [name]
-    if name.isalpha() and 1 <= len(name) <= 4:
+    found = [name, *(part for part in name.split() if part != name and part.isalpha())]
+    if name.isalpha() and not name.isascii() and len(name) <= 4:
         found += [name[1:]] if len(name) == 3 else []
-        found += [name[0] + title for title in _HONORIFICS]
-    return [*found, *(json.dumps(form)[1:-1] for form in found)]
+        found += [name[0] + title for title in _TITLES]
+    return [written for form in found for written in _escaped(form)]
 
 
 class Masker:
     """Turns any value into plain JSON data with every string masked; what repeats in a trace is masked once.
 
+    Args:
+        names: Texts to mask beside what `guardrails.privacy` finds by itself; single characters are passed over.
+
     Raises what `mask` raises: whoever sends must then send nothing.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        every = {form for name in names for form in forms(name)}
-        self._names = sorted((form for form in every if len(form) > 1), key=len, reverse=True)
+        self._names = sorted({name for name in names if len(name) > 1}, key=len, reverse=True)
         self._masked: dict[str, str] = {}
 
     def text(self, text: str) -> str:

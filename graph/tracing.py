@@ -27,7 +27,7 @@ from graph.errors import SalesmanError
 from graph.records import TurnRecord
 from graph.settings import Settings
 from graph.trace_delivery import Delivery, Run, delivery_for, target
-from graph.trace_masking import Masker, introduced, personal_values
+from graph.trace_masking import Masker, forms, introduced, known_values
 from scripts_library.schema import Campaign
 
 CHILD_METADATA = frozenset(
@@ -248,7 +248,8 @@ def _names(trace: TurnTrace, steps: list[_Step], record: TurnRecord | None) -> l
             if isinstance(state, Mapping) and isinstance(state.get("slots"), Mapping):
                 slots |= state["slots"]
     campaign = _campaign(settings, turn.header["campaign"])
-    return [*personal_values(turn.header.get("profile", {}), slots, campaign), *sorted(_introduced[key])]
+    known = known_values(turn.header.get("profile", {}), slots, campaign)
+    return [*known, *(form for name in _introduced[key] for form in forms(name))]
 
 
 def _thread(call: str, masker: Masker) -> str:
