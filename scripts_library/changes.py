@@ -66,12 +66,12 @@ def load_into(connection: Connection, data: CampaignData, folder: Path, author: 
     ours = {script.id: script for script in data.scripts}
     for old in known.values():
         script = ours.get(old.id)
-        if old.id in edited:
+        if old.id in edited or (script is None and old.status == "archived"):
             continue
-        if script is None and old.status != "archived":
+        if script is None:
             store.change(connection, old.id, old.version, author, "load", with_status("archived"))
             archived += 1
-        elif script is None or not store.changed_fields(old, script):
+        elif not store.changed_fields(old, script):
             unchanged += 1
         else:
             store.change(connection, old.id, old.version, author, "load", replaced_by(script))

@@ -176,7 +176,10 @@ class ChromaIndex:
         import chromadb
 
         self._folder.mkdir(parents=True, exist_ok=True)
-        return chromadb.PersistentClient(self._folder, settings=_chroma_settings())
+        try:
+            return chromadb.PersistentClient(self._folder, settings=_chroma_settings())
+        except AttributeError as error:  # Chroma's own clean-up fails and hides the reason
+            raise RuntimeError(str(error.__context__ or error)) from error
 
     def _server(self) -> Any:
         import chromadb
