@@ -80,13 +80,10 @@ def _fake(name: str) -> "BaseChatModel":
 def _remote(settings: Settings, model: str) -> "BaseChatModel":
     from langchain.chat_models import init_chat_model
 
-    built: BaseChatModel = init_chat_model(
-        model or first_model(settings),
-        model_provider="openai",
-        base_url=settings.llm_base_url,
-        **_common(settings),
-        **({"extra_body": _thinking(settings)} if "think" in settings.model_fields_set else {}),
-    )
+    options = {**_common(settings), "base_url": settings.llm_base_url, "model_provider": "openai"}
+    if "think" in settings.model_fields_set:
+        options["extra_body"] = _thinking(settings)
+    built: BaseChatModel = init_chat_model(model or first_model(settings), **options)
     return built
 
 

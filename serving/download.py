@@ -130,7 +130,7 @@ def _from_hub(entry: CatalogueEntry, part: Path, progress: DownloadProgress) -> 
         return
     _need(entry, entry.size - have, part.parent)
     timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
-    headers = {"Range": f"bytes={have}-"} if have else {}
+    headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
     host = httpx.URL(entry.hub).host
     _resolve(host)
     try:
@@ -143,7 +143,7 @@ def _from_hub(entry: CatalogueEntry, part: Path, progress: DownloadProgress) -> 
             resumes = response.status_code == 206
             progress.start(entry.name, entry.size, have if resumes else 0)
             with part.open("ab" if resumes else "wb") as out:
-                for block in response.iter_bytes(_BLOCK):
+                for block in response.iter_raw():
                     out.write(block)
                     progress.advance(len(block))
                     if out.tell() > entry.size:

@@ -15,7 +15,7 @@ import openai
 import yaml
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, TypeAdapter, ValidationError
@@ -91,10 +91,13 @@ class FakeChatModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        whole = AIMessageChunk(content="")
-        for chunk in self._stream(messages, stop, **kwargs):
-            whole += chunk.message
-        return ChatResult(generations=[ChatGeneration(message=whole)])
+        chunks = list(self._stream(messages, stop, **kwargs))
+        usage = chunks[-1].message
+        said = AIMessage(
+            content="".join(chunk.text for chunk in chunks),
+            usage_metadata=usage.usage_metadata if isinstance(usage, AIMessageChunk) else None,
+        )
+        return ChatResult(generations=[ChatGeneration(message=said)])
 
 
 class ScriptedChatModel(FakeChatModel):
@@ -132,8 +135,8 @@ class EchoChatModel(FakeChatModel):
 
     def next_reply(self, messages: Sequence[BaseMessage], wants_json: bool) -> FakeReply:
         """Repeat the last human message."""
-        said = [message.text for message in messages if isinstance(message, HumanMessage)]
-        return FakeReply(text="{}" if wants_json else (said or [""])[-1])
+        said = [str(message.text) for message in messages if isinstance(message, HumanMessage)]
+        return FakeReply(text="{}" if wants_json else ["", *said][-1])
 
 
 def load_fake(name: str) -> FakeChatModel:

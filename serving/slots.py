@@ -21,6 +21,8 @@ import httpx
 from graph.errors import ModelUnavailable
 
 KEPT_HEADS = 8
+READ_SECONDS = 120.0
+RESTORE_SECONDS = 2.0
 _NEAR = 0.9
 """A saved head that shares this part of a new one makes saving the new one needless."""
 
@@ -46,7 +48,7 @@ class SlotKeeper:
     """
 
     def __init__(self, address: str, count: int, folder: Path, fingerprint: str) -> None:
-        self._http = httpx.Client(base_url=address, timeout=60.0, trust_env=False)
+        self._http = httpx.Client(base_url=address, timeout=READ_SECONDS, trust_env=False)
         self._slots = [_Slot() for _ in range(count)]
         self._folder = folder
         self._fingerprint = fingerprint
@@ -142,7 +144,11 @@ class SlotKeeper:
         held = self._slots[number].said
         if held and _shared(held[0], said[0]) >= _shared(text, said[0]):
             return
-        answer = self._http.post(f"/slots/{number}?action=restore", json={"filename": f"{key}.kv"})
+        ask = {"filename": f"{key}.kv"}
+        try:
+            answer = self._http.post(f"/slots/{number}?action=restore", json=ask, timeout=RESTORE_SECONDS)
+        except httpx.HTTPError:
+            return  # The request itself meets the same server next and reports what is wrong with it.
         if answer.is_success:
             os.utime(self._folder / f"{key}.json")
         else:
