@@ -47,10 +47,11 @@ def list_scripts(
     if as_json:
         _dump([script.model_dump(mode="json") | {"published_version": live[script.id]} for script in found])
         return
-    table = Table("id", "campaign", "language", "stage", "intent", "status", "version", "live", "title")
+    table = Table("id", "campaign / language / stage / intent", "status", "version", "live", "title")
     for script in found:
-        place = (script.id, script.campaign, script.language, script.stage, script.intent, script.status)
-        table.add_row(*place, str(script.version), str(live[script.id] or "–"), escape(script.title))
+        place = f"{script.campaign} / {script.language} / {script.stage} / {script.intent}"
+        versions = (str(script.version), str(live[script.id] or "–"))
+        table.add_row(script.id, place, script.status, *versions, escape(script.title))
     _print(table)
 
 
@@ -318,4 +319,6 @@ def _dump(data: Any) -> None:
 
 def _print(table: Table) -> None:
     console = Console()
-    console.print(table, soft_wrap=not console.is_terminal)
+    if not console.is_terminal:
+        console = Console(width=240)
+    console.print(table)

@@ -192,8 +192,7 @@ class ChromaIndex:
         client: Any = chromadb.HttpClient(
             url.hostname, url.port or (443 if secure else 8000), ssl=secure, settings=_chroma_settings()
         )
-        session = getattr(client._server, "_session", None)
-        if isinstance(session, httpx.Client):  # Chroma's client waits for ever
+        for session in _sessions(client):
             session.timeout = httpx.Timeout(_ANSWER_S, connect=2.0)
         return client
 
@@ -201,7 +200,10 @@ class ChromaIndex:
         """Drop the client: another process wrote, or the index is closed; the next use opens it anew."""
         with self._guard.replacing():
             if self._client is not None:
+                sessions = _sessions(self._client) if self._url else ()
                 self._client.close()
+                for session in sessions:
+                    session.close()
             self._client = None
             self._collections.clear()
 
@@ -265,6 +267,11 @@ def close_index(settings: Settings) -> None:
 
 def _key(settings: Settings) -> str:
     return settings.chroma_url.strip() or str(Path(settings.home).resolve())
+
+
+def _sessions(client: Any) -> tuple[Any, Any]:
+    """Return the HTTP clients inside Chroma's: they wait for ever and stay open unless we see to it."""
+    return client._server._session, client._admin_client._server._session
 
 
 def _not_found() -> type[Exception]:
