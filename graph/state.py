@@ -78,8 +78,9 @@ class Plan(TypedDict, total=False):
 
     scripts: list[ScriptRef]
     no_hit: Literal["", "general", "none"]
+    situation: str
+    """What the first script is for, or the stage's goal."""
     outline: list[str]
-    avoid: list[str]
     lead: str
     """An approved line shown to the model as an example."""
     lines: list[str]

@@ -10,6 +10,7 @@ from graph.state import CallState, Draft, Exchange, Said
 from guardrails.check import check_reply
 from guardrails.context import GuardContext
 from guardrails.quantities import find_quantities
+from guardrails.sentences import split_sentences
 from nodes.guarding import guard_context
 from nodes.lines import filled, freshest, values_for
 from nodes.prompting import render, trim
@@ -34,8 +35,9 @@ def approved_line(lines: Sequence[str], rules: GuardContext, said: str) -> str:
         rules: The call's rules.
         said: What was released in this turn already.
     """
-    clean = [line for line in lines if not check_reply(line, rules) and line not in said]
-    return freshest(clean or lines, rules.earlier)
+    fresh = [line for line in lines if not any(sentence in said for sentence in split_sentences(line))]
+    clean = [line for line in fresh if not check_reply(line, rules)]
+    return freshest(clean or fresh or lines, rules.earlier)
 
 
 def _repair(
@@ -47,7 +49,7 @@ def _repair(
     turn = str(prompt[-1].content)
     prompt[-1] = HumanMessage(render(f"repair.{state['language']}", turn=turn, reasons=reasons))
     answer = Answer()
-    gate.run(speak(resources.model, prompt, context.remaining(), answer, think=context.settings.think))
+    gate.run(speak(resources.model, prompt, context.remaining(), answer, think=context.settings.think), answer)
     return answer
 
 

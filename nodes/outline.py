@@ -11,6 +11,8 @@ from scripts_library.schema import Campaign, Language, Script, Stage
 
 K = 3
 """Scripts fetched a turn."""
+STEPS = 3
+"""Outline steps shown to the model."""
 USED_KEPT = 30
 """Ids remembered for the loop guard."""
 
@@ -52,13 +54,14 @@ def plan_stage(state: CallState, stage: Stage, given: Context | None) -> CallSta
     )
     scripts = [hit.script for hit in found.hits]
     lines = _lines(scripts, campaign, stage, language, state)
-    outline = list(scripts[0].outline) if scripts else [campaign.sop.stages[stage].goal[language]]
+    goal = campaign.sop.stages[stage].goal[language]
+    outline = list(scripts[0].outline)[:STEPS] if scripts else [goal]
     earlier = [turn["reply"] for turn in state.get("history", [])]
     plan: Plan = {
         "scripts": [{"id": script.id, "version": script.version} for script in scripts],
         "no_hit": found.no_hit,
+        "situation": scripts[0].title if scripts else goal,
         "outline": outline + _missing_slot(campaign, stage, language, state.get("slots", {})),
-        "avoid": list(scripts[0].avoid) if scripts else [],
         "lead": freshest(lines, earlier),
         "lines": lines,
         "ms": (time.monotonic() - started) * 1000,

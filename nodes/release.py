@@ -11,6 +11,7 @@ from graph.records import RuleHit
 from guardrails.check import check_reply, check_sentence
 from guardrails.context import GuardContext
 from guardrails.sentences import SentenceSplitter, is_bare_assent
+from nodes.speak import Answer
 
 MAX_SENTENCES = 3
 
@@ -25,21 +26,28 @@ class Gate:
     released: list[str] = field(default_factory=list)
     blocked: str = ""
     hits: list[RuleHit] = field(default_factory=list)
+    repeated: list[RuleHit] = field(default_factory=list)
+    """Sentences that were said earlier in the call: passed over, and the reading goes on."""
     _held: list[str] = field(default_factory=list)
 
-    def run(self, chunks: Iterable[str]) -> None:
-        """Read chunks until the text ends, a rule stops it, or enough was said."""
+    def run(self, chunks: Iterable[str], answer: Answer) -> None:
+        """Read chunks until the text ends, a rule stops it, or enough was said.
+
+        Args:
+            chunks: The model's words.
+            answer: Says whether the stream broke off, in which case an unfinished sentence is dropped.
+        """
         splitter = SentenceSplitter()
         for chunk in chunks:
             for sentence in splitter.feed(chunk):
                 if not self._take(sentence):
                     return
-        rest = splitter.flush()
+        rest = [] if answer.error else splitter.flush()
         for number, sentence in enumerate(rest):
             cut_off = number == len(rest) - 1 and self.released and sentence.strip()[-1:].isalnum()
             if cut_off or not self._take(sentence):
                 return
-        for sentence in self._held:
+        for sentence in [] if answer.error else self._held:
             self._release(sentence)
 
     def _take(self, sentence: str) -> bool:
@@ -48,6 +56,9 @@ class Gate:
         if not sentence:
             return True
         hits = check_sentence(sentence, self.context)
+        if hits and all(hit["name"] == "repetition" for hit in hits):
+            self.repeated += hits
+            return True
         hits = hits or check_reply(" ".join([*self.released, *self._held, sentence]), self.context)
         if hits:
             self.hits, self.blocked = hits, sentence

@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from graph.settings import Settings
-from guardrails.context import Forbidden, GuardContext
-from guardrails.quantities import allowed_quantities
+from guardrails.context import GuardContext
 from nodes.prompting import PROMPT_MARKS
+from scripts_library.fact_sheet import fact_sheet
 from scripts_library.loading import CampaignData
 from scripts_library.schema import Intent, Language
 
@@ -91,25 +91,9 @@ class Resources:
     def fact_sheet(self, name: str, language: Language) -> GuardContext:
         """Return what may be said in a campaign, before anything of a call is known."""
         data = self.campaign(name)
-
-        def build() -> GuardContext:
-            campaign = data.campaign
-            texts = [text for fact in campaign.facts for text in fact.text.values()]
-            return GuardContext(
-                language=language,
-                allowed=allowed_quantities([*texts, *campaign.allowed.numbers]),
-                promises=tuple(campaign.allowed.promises.get(language, [])),
-                forbidden=tuple(
-                    Forbidden(claim.id, claim.reason, pattern)
-                    for claim in campaign.forbidden
-                    for pattern in claim.patterns.get(language, [])
-                ),
-                internal_terms=tuple(campaign.internal_terms.get(language, [])),
-                prompt_marks=PROMPT_MARKS,
-                max_chars=campaign.max_chars.get(language, 400),
-            )
-
-        return self._once(f"facts:{name}:{language}", build, stamp=data)
+        return self._once(
+            f"facts:{name}:{language}", lambda: fact_sheet(data.campaign, language, PROMPT_MARKS), stamp=data
+        )
 
 
 @lru_cache(maxsize=8)

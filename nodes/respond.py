@@ -8,7 +8,7 @@ from graph.state import CallState, Draft
 from nodes.guarding import guard_context
 from nodes.prompting import as_data, messages, prompt_hash, render
 from nodes.release import Gate
-from nodes.resources import Resources, get_resources, intent_named
+from nodes.resources import Resources, get_resources
 from nodes.speak import Answer, speak
 from nodes.understand import NO_USE
 from scripts_library.schema import Language
@@ -30,30 +30,35 @@ def system_prompt(state: CallState, resources: Resources) -> str:
         organisation=campaign.agent.organisation[language],
         goal=campaign.goal[language],
         facts="\n".join(f"- {fact.text[language]}" for fact in campaign.facts),
+        stages="\n".join(f"- {stage}: {plan.goal[language]}" for stage, plan in campaign.sop.stages.items()),
         profile="; ".join(profile) or "-",
         strategy=(chosen or campaign.strategies)[0].text[language],
     )
 
 
 def turn_prompt(state: CallState, resources: Resources) -> str:
-    """Render the last message: what the customer said, where the call stands, what to do now, an example, the cue."""
-    data = resources.campaign(state["campaign"])
+    """Render the last message: what the customer said, where the call stands, what to do now, an example, the cue.
+
+    What the call has learnt is repeated only when the turns that told it have left the window.
+    """
+    campaign = resources.campaign(state["campaign"]).campaign
     language: Language = state["language"]  # type: ignore[assignment]
-    known = {
-        slot.label[language]: state["slots"][slot.name] for slot in data.campaign.slots if slot.name in state["slots"]
-    }
-    sentence = {"en": " Known: {}.", "zh": "已知：{}。"}[language]
+    history = state.get("history", [])
+    known = ""
+    if history and history[0]["turn"] > 0:
+        slots = state.get("slots", {})
+        facts = [
+            f"{slot.label[language]}: {as_data(slots[slot.name], 60)}" for slot in campaign.slots if slot.name in slots
+        ]
+        known = {"en": " Known: {}.", "zh": "已知：{}。"}[language].format("; ".join(facts)) if facts else ""
     plan = state["plan"]
     return render(
         f"turn.{language}",
         customer=as_data(state["customer"]),
         stage=state["stage"],
-        goal=data.campaign.sop.stages[state["stage"]].goal[language],  # type: ignore[index]
-        intent=intent_named(data, state["understood"]["intent"]).label[language],
-        known=sentence.format("; ".join(f"{name}: {as_data(value, 60)}" for name, value in known.items()))
-        if known
-        else "",
-        outline="; ".join(plan["outline"]),
+        situation=plan["situation"].rstrip(".。"),
+        known=known,
+        outline="; ".join(step.rstrip(".;。；") for step in plan["outline"]),
         lead=plan["lead"],
     )
 
@@ -74,11 +79,11 @@ def respond(state: CallState, runtime: Runtime[Context]) -> CallState:
     history = state.get("history", [])
     gate = Gate(guard_context(state, resources), lambda sentence: runtime.stream_writer({"sentence": sentence}))
     answer = Answer()
-    gate.run(speak(resources.model, prompt, context.remaining(), answer, think=context.settings.think))
+    gate.run(speak(resources.model, prompt, context.remaining(), answer, think=context.settings.think), answer)
     draft: Draft = {
         "released": gate.released,
         "blocked": gate.blocked,
-        "hits": gate.hits,
+        "hits": [*gate.repeated, *gate.hits],
         "error": answer.error,
         "thought": answer.thought,
         "model": model_label(context.settings),

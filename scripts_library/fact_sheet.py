@@ -1,6 +1,6 @@
 """What may be said in a campaign, before anything of a call is known: its facts and promises as the rules read them."""
 
-from guardrails.context import Forbidden, GuardContext
+from guardrails.context import Forbidden, GuardContext, Range
 from guardrails.quantities import allowed_quantities
 from scripts_library.schema import Campaign, Language
 
@@ -17,6 +17,11 @@ def fact_sheet(campaign: Campaign, language: Language, prompt_marks: tuple[str, 
     return GuardContext(
         language=language,
         allowed=allowed_quantities([*texts, *campaign.allowed.numbers]),
+        ranges=tuple(
+            Range("money", slot.minimum, slot.maximum, campaign.currency)
+            for slot in campaign.slots
+            if slot.kind == "amount" and slot.minimum is not None and slot.maximum is not None
+        ),
         promises=tuple(campaign.allowed.promises.get(language, [])),
         forbidden=tuple(
             Forbidden(claim.id, claim.reason, pattern)

@@ -50,7 +50,7 @@ def test_the_sop_adjudicates(current: Stage, proposed: Stage, slots: dict[str, s
     assert reason or stage == proposed, "a change of the proposal always has a reason"
 
 
-@pytest.mark.parametrize(("current", "proposed"), itertools.product(STAGES, STAGES))
+@pytest.mark.parametrize(("current", "proposed"), list(itertools.product(STAGES, STAGES)))
 @pytest.mark.parametrize("slots", [{}, {"need": "ads"}])
 def test_no_proposal_makes_an_illegal_move(current: Stage, proposed: Stage, slots: dict[str, str]) -> None:
     stage, _ = adjudicate(SOP, current, proposed, slots)
