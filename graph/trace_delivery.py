@@ -12,6 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -98,33 +99,37 @@ class _Sender:
         return type(self._errors[0]).__name__ if self._errors else ""
 
 
-def _write(folder: Path, runs: Sequence[Run]) -> Path:
+def _write(folder: Path, runs: Sequence[Run]) -> tuple[Path, int]:
+    """Write a turn's runs, readable by the owner alone, and return the file and its bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{time.time_ns()}-{runs[0]['id']}.json"
     half = path.with_suffix(".part")
     half.touch(mode=0o600)
-    half.write_text(json.dumps({"version": 1, "runs": runs}, ensure_ascii=False), encoding="utf-8")
+    size = half.write_bytes(json.dumps({"version": 1, "runs": runs}, ensure_ascii=False).encode())
     half.rename(path)
-    return path
+    return path, size
 
 
-def _make_room(folder: Path) -> None:
-    files = sorted(folder.glob("*.json"))
-    size = sum(path.stat().st_size for path in files)
-    for path in files:
-        if size <= MAX_BYTES:
-            return
-        size -= path.stat().st_size
+def _make_room(folder: Path) -> int:
+    """Remove the oldest traces until the folder is small enough, and return its bytes."""
+    sizes: dict[Path, int] = {}
+    for path in sorted(folder.glob("*.json")):
+        with suppress(FileNotFoundError):  # sent meanwhile
+            sizes[path] = path.stat().st_size
+    total = sum(sizes.values())
+    for path, size in sizes.items():
+        if total <= MAX_BYTES:
+            break
         path.unlink(missing_ok=True)
+        total -= size
+    return total
 
 
 def _read(paths: Sequence[Path]) -> list[Run]:
     runs: list[Run] = []
     for path in paths:
-        try:
+        with suppress(FileNotFoundError):  # sent by `replay`, or removed to make room
             runs += json.loads(path.read_text(encoding="utf-8"))["runs"]
-        except FileNotFoundError:  # sent by `replay`, or removed to make room
-            continue
     return runs
 
 
@@ -181,10 +186,13 @@ class Delivery:
             log.warning(line)
 
     def _keep(self) -> None:
+        size = MAX_BYTES + 1  # looked up with the first trace; later ones are added, whether sent meanwhile or not
         while (work := self._work.get()) is not None:
             try:
-                path = _write(self._folder, work())
-                _make_room(self._folder)
+                path, written = _write(self._folder, work())
+                size += written
+                if size > MAX_BYTES:
+                    size = _make_room(self._folder)
             except Exception as error:  # noqa: BLE001 - fails closed: what cannot be masked or kept is never sent
                 self._tell(f"A turn's trace was dropped unsent: {type(error).__name__}")
                 continue

@@ -42,17 +42,22 @@ def known_values(profile: Mapping[str, str], slots: Mapping[str, str], campaign:
     return found
 
 
-def introduced(value: object) -> Iterator[str]:
-    """Yield the names by which the customer introduces himself anywhere in a value: under each key `customer`."""
+def customer_lines(value: object) -> Iterator[str]:
+    """Yield what the customer says anywhere in a value: the text under each key `customer`."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if key == "customer" and isinstance(inner, str):
-                yield from find_names(inner)
+                yield inner
             else:
-                yield from introduced(inner)
+                yield from customer_lines(inner)
     elif isinstance(value, list | tuple):
         for inner in value:
-            yield from introduced(inner)
+            yield from customer_lines(inner)
+
+
+def introduced(value: object) -> set[str]:
+    """Return the names by which the customer introduces himself anywhere in a value."""
+    return {name for line in set(customer_lines(value)) for name in find_names(line)}
 
 
 def _escaped(text: str) -> list[str]:

@@ -224,21 +224,20 @@ def _campaign(settings: Settings, name: str) -> Campaign | None:
         return None
 
 
-def _said_before(settings: Settings, call: str) -> Iterator[str]:
-    """Yield the names introduced in the turns that another process kept."""
+def _said_before(settings: Settings, call: str) -> set[str]:
+    """Return the names introduced in the turns that other processes kept."""
     from graph.calls import CallStore
     from scripts_library.database import engine_for
 
     store = CallStore(engine_for(settings))
-    if store.exists(call):
-        yield from introduced(store.record(call)["turns"])
+    return introduced(store.record(call)["turns"]) if store.exists(call) else set()
 
 
 def _names(trace: TurnTrace, steps: list[_Step], record: TurnRecord | None) -> list[str]:
     turn, settings = trace.turn, trace.settings
     key = (os.fspath(settings.home), turn.call)
     if key not in _introduced:
-        _introduced[key] = set(_said_before(settings, turn.call))
+        _introduced[key] = _said_before(settings, turn.call)
         while len(_introduced) > REMEMBERED_CALLS:
             _introduced.popitem(last=False)
     _introduced[key].update(introduced([{"customer": turn.customer}, *(step.inputs for step in steps)]))

@@ -69,7 +69,7 @@ def test_names_are_learnt_from_what_the_customer_says_and_from_nobody_else() -> 
         "customer": "Hello, my name is Thaddeus Quill.",
         "history": [{"customer": "我叫欧阳明华", "reply": "I'm Nova, the assistant."}],
     }
-    assert list(introduced([state])) == ["Thaddeus Quill", "欧阳明华"]
+    assert introduced([state]) == {"Thaddeus Quill", "欧阳明华"}
 
 
 def test_a_campaign_says_what_is_personal_and_without_one_everything_is() -> None:

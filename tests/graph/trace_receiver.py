@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -132,6 +133,14 @@ def receiver(way: Way = "answers") -> Iterator[Receiver]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def serve(way: Way) -> None:
+    """Print the URL of a receiver and run it until the process is killed."""
+    with receiver(way) as running:
+        sys.stdout.write(running.url + "\n")
+        sys.stdout.flush()
+        threading.Event().wait()
 
 
 def refusing_url() -> str:
