@@ -39,12 +39,12 @@ Classify = Callable[[list[str], list[str]], list[str]]
 LONGEST: dict[Language, int] = {"en": 240, "zh": 90}
 SHORTEST: dict[Language, int] = {"en": 24, "zh": 8}
 MOST_SENTENCES = 2
-MOST_CLASSIFIED = 1500
+MOST_CLASSIFIED = 600
 """Lines without a label that are classified; more would take minutes, and bring more of the same."""
-GROUP_KEPT = 40
+GROUP_KEPT = 24
 """Answers of one stage and intent that are embedded."""
-PER_CLUSTER = 8
-MOST_CLUSTERS = 5
+PER_CLUSTER = 6
+MOST_CLUSTERS = 4
 
 OWN_LIFE: dict[Language, str] = {
     "en": r"\b(?:my (?:own )?(?:wife|husband|kids?|child(?:ren)?|son|daughter|family|mother|father|mom|dad|parents?|friends?|"
@@ -197,7 +197,7 @@ def stage_of(answer: Answer, intent: Intent) -> Stage:
 
 def _clusters(vectors: Vectors) -> list[list[int]]:
     """Cluster answers; largest cluster first, and in each the medoid first, then the others by nearness to it."""
-    from sklearn.cluster import KMeans
+    from sklearn.cluster import KMeans  # type: ignore[import-untyped]
 
     count = min(MOST_CLUSTERS, max(1, len(vectors) // PER_CLUSTER), len(np.unique(vectors, axis=0)))
     labels = KMeans(count, n_init=4, random_state=0).fit_predict(vectors) if count > 1 else np.zeros(len(vectors), int)
@@ -268,13 +268,15 @@ def mine_calls(
         group = groups.setdefault((answer.language, stage_of(answer, intent), intent.name), {})
         if group.setdefault(answer.text.casefold(), answer) is not answer:
             dropped["said before"] += 1
+    shares = [sorted(group.values(), key=lambda a: _digest(a.call, a.text))[:GROUP_KEPT] for group in groups.values()]
+    vectors = embedder.passage([answer.text for share in shares for answer in share])
     ranked: list[tuple[int, int, Script]] = []
-    for (_, stage, name), group in sorted(groups.items()):
-        members = sorted(group.values(), key=lambda answer: _digest(answer.call, answer.text))[:GROUP_KEPT]
-        vectors = embedder.passage([answer.text for answer in members])
-        for rank, cluster in enumerate(_clusters(vectors)):
-            script = _draft([members[index] for index in cluster], data, stage, intents[name], author)
+    start = 0
+    for (_, stage, name), share in zip(groups, shares, strict=True):
+        for rank, cluster in enumerate(_clusters(vectors[start : start + len(share)])):
+            script = _draft([share[index] for index in cluster], data, stage, intents[name], author)
             ranked.append((rank, -len(cluster), script))
+        start += len(share)
     ranked.sort(key=lambda item: (item[0], item[1], item[2].id))
     return Mined([script for _, _, script in ranked[:limit]], len(won), len(found), dict(dropped))
 
