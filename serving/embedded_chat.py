@@ -7,7 +7,7 @@ from typing import Any
 import openai
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.messages import BaseMessage, SystemMessage
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGenerationChunk
 from langchain_openai import ChatOpenAI
 from pydantic import PrivateAttr
 
@@ -16,7 +16,11 @@ from serving.slots import SlotKeeper
 
 
 class EmbeddedChatModel(ChatOpenAI):
-    """Speaks to the embedded server, each conversation in its own slot."""
+    """Speaks to the embedded server, each conversation in its own slot.
+
+    Whole answers are streamed too: llama.cpp stops at once when the listener to a stream is gone, but says the whole
+    answer to the end, in its slot, when nobody waits for it any more.
+    """
 
     _keeper: SlotKeeper = PrivateAttr()
 
@@ -26,6 +30,7 @@ class EmbeddedChatModel(ChatOpenAI):
         model = cls(
             base_url=server.base_url,
             model=server.model,
+            streaming=True,
             http_client=openai.DefaultHttpxClient(trust_env=False),
             http_async_client=openai.DefaultAsyncHttpxClient(trust_env=False),
             **settings,
@@ -47,16 +52,6 @@ class EmbeddedChatModel(ChatOpenAI):
         with self._in_slot(messages, kwargs) as placed:
             yield from super()._stream(messages, stop, run_manager, **placed)
 
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        with self._in_slot(messages, kwargs) as placed:
-            return super()._generate(messages, stop, run_manager, **placed)
-
     async def _astream(
         self,
         messages: list[BaseMessage],
@@ -67,16 +62,6 @@ class EmbeddedChatModel(ChatOpenAI):
         with self._in_slot(messages, kwargs) as placed:
             async for chunk in super()._astream(messages, stop, run_manager, **placed):
                 yield chunk
-
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        with self._in_slot(messages, kwargs) as placed:
-            return await super()._agenerate(messages, stop, run_manager, **placed)
 
     @contextmanager
     def _in_slot(self, messages: Sequence[BaseMessage], kwargs: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -160,8 +160,8 @@ def load_fake(name: str) -> FakeChatModel:
     except (OSError, yaml.YAMLError) as error:
         raise BadInput(f"Replies of fake/scripted cannot be read from {path}: {error}") from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise BadInput(f"{path}: reply {first['loc'][0] if first['loc'] else 'list'}: {first['msg']}") from error
+        last = error.errors(include_url=False)[-1]
+        raise BadInput(f"{path}: reply {' '.join(map(str, last['loc'])) or 'list'}: {last['msg']}") from error
     return ScriptedChatModel(replies=replies)
 
 

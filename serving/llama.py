@@ -10,7 +10,6 @@ import threading
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO
 
 from graph.errors import BadInput, ModelUnavailable
 from serving.slots import SlotKeeper
@@ -42,11 +41,7 @@ class EmbeddedServer:
     def close(self) -> None:
         """Stop the server at once; answers that are under way break off."""
         self.keeper.close()
-        self.process.kill()
-        self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe:
-                pipe.close()
+        _end(self.process)
 
 
 def start(
@@ -110,10 +105,9 @@ def start(
         )
     address = _first_line(process)
     if not address.startswith("http"):
-        process.kill()
-        process.wait()
+        _end(process)
         raise ModelUnavailable(f"The embedded model server did not start on {model_path}: {_last_error(log)}")
-    keeper = SlotKeeper(address, n_parallel, prefixes, _fingerprint(model_path, adapter))
+    keeper = SlotKeeper(address, n_parallel, prefixes, _fingerprint(n_parallel * n_ctx, model_path, adapter))
     return EmbeddedServer(f"{address}/v1", name, keeper, process)
 
 
@@ -142,6 +136,14 @@ def stop_embedded(key: tuple[Path, Path | None] | None = None) -> None:
                 server.close()
 
 
+def _end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            pipe.close()
+
+
 def _first_line(process: subprocess.Popen[str]) -> str:
     """Wait for the address; the end of the process or of the patience yields an empty line."""
     pipe = process.stdout
@@ -150,13 +152,9 @@ def _first_line(process: subprocess.Popen[str]) -> str:
     patience = threading.Timer(LOAD_SECONDS, process.kill)
     patience.start()
     try:
-        return _read(pipe)
+        return pipe.readline().strip()
     finally:
         patience.cancel()
-
-
-def _read(pipe: IO[str]) -> str:
-    return pipe.readline().strip()
 
 
 def _last_error(log: Path) -> str:
@@ -165,7 +163,7 @@ def _last_error(log: Path) -> str:
     return f"{told[0].split(':', 1)[-1].strip()} (log: {log})"
 
 
-def _fingerprint(model_path: Path, adapter: Path | None) -> str:
-    """Name what an evaluated prompt depends on."""
-    files = [path.stat() for path in (model_path, adapter) if path]
-    return "|".join([version("xllamacpp"), *(f"{stat.st_size}:{stat.st_mtime_ns}" for stat in files)])
+def _fingerprint(context: int, *files: Path | None) -> str:
+    """Name what the file of an evaluated prompt depends on: program, layout of the contexts, weights."""
+    stats = [path.stat() for path in files if path]
+    return "|".join([version("xllamacpp"), str(context), *(f"{stat.st_size}:{stat.st_mtime_ns}" for stat in stats)])

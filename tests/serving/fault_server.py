@@ -68,6 +68,7 @@ class FaultServer:
         self.words_before_fault = words_before_fault
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        """Their headers, names in lower case."""
         self._plan: deque[Behaviour] = deque(behaviours or ([behaviour] if behaviour else ["ok"]))
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -178,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(404, {"error": {"message": f"no {self.path}"}})
             return
         body = cast(dict[str, Any], json.loads(raw))
-        behaviour, text, shared = self._owner.take(body, dict(self.headers.items()))
+        behaviour, text, shared = self._owner.take(body, {name.lower(): value for name, value in self.headers.items()})
         if behaviour == "slow":
             self._owner.wait(self._owner.slow_s)
         if behaviour in ("429", "500"):
