@@ -106,3 +106,7 @@ def main() -> None:
     except SalesmanError as error:
         note(f"salesman: {error}")
         sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -77,13 +77,13 @@ def hold(
     from graph.session import Calls
 
     calls = Calls()
-    calls.warm_up(campaign or None)
     screen = _Screen(as_json=as_json, why=why)
     left: TurnRecord | None = None
     if call and calls.store.exists(call):
         held = calls.store.header(call)["campaign"]
         if campaign and held != campaign:
             raise BadInput(f"Call {call} belongs to campaign {held}, not {campaign}; leave --campaign away.")
+        calls.warm_up(held)
         left = calls.recover(call, on_record=screen.record)
     else:
         if not campaign:

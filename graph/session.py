@@ -6,6 +6,7 @@ unfinished is finished by whoever comes next.
 """
 
 import logging
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from graph.build import build_graph
 from graph.calls import CallStore, contact_hash, now
 from graph.checkpoints import keep_latest, open_checkpointer
 from graph.context import Context
-from graph.errors import BadInput, CallEnded
+from graph.errors import BadInput, CallEnded, SalesmanError
 from graph.lease import lease
 from graph.outcome import outcome_of
 from graph.records import ConversationRecord, Latency, Tokens, TurnRecord
@@ -28,6 +29,7 @@ from graph.tracing import turn_trace
 from nodes.lines import filled, values_for
 from nodes.release import join
 from nodes.resources import get_resources
+from nodes.respond import system_prompt
 from nodes.understand import NO_USE
 from scripts_library.database import engine_for
 from scripts_library.schema import Campaign, Language, Stage
@@ -56,6 +58,7 @@ class Calls:
         self.store = CallStore(self.engine)
         self.saver = open_checkpointer(self.settings)
         self.graph = build_graph(self.saver)
+        self._warm: set[str] = set()
 
     def start(
         self,
@@ -106,15 +109,33 @@ class Calls:
                 },
             )
             turn = self.store.begin(call, "opening", "")
-            return self._customer_turn(call, turn, "", on_sentence)
+            record = self._customer_turn(call, turn, "", on_sentence)
+        given = self._given(self.store.header(call), call, turn, "")
+        threading.Thread(target=self._read_ahead, args=(record, given), daemon=True).start()
+        return record
 
-    def warm_up(self, campaign: str | None = None) -> None:
-        """Load library, embedder, model and (for a campaign) its intent model, so that the first turn does not wait for them."""
-        if campaign:
-            self.resources.campaign(campaign)
-            self.resources.intent_model(campaign)
-        self.resources.embedder.query(["hello"])
-        self.resources.model  # noqa: B018 - loaded on access
+    def warm_up(self, campaign: str) -> None:
+        """Load what a call of this campaign needs, once, so that no turn's deadline pays for it.
+
+        Raises:
+            BadInput: Unknown campaign.
+            ModelUnavailable: Weights or server cannot be had.
+        """
+        if campaign not in self._warm:
+            self.resources.library.warm()
+            self.resources.intent_model(campaign).predict("hello", "", language="en", turn=1)
+            self.resources.model  # noqa: B018 - loaded on access
+            self._warm.add(campaign)
+
+    def _read_ahead(self, record: TurnRecord, given: CallState) -> None:
+        """Let the model server read the call's system prompt while the customer hears the greeting."""
+        from serving.chat import prefill
+
+        state: CallState = {**given, "language": record["why"]["language"]}
+        try:
+            prefill(self.resources.model, system_prompt(state, self.resources))
+        except SalesmanError as error:
+            log.warning("call %s: %s", record["call"], error)
 
     def turn(
         self,
@@ -209,7 +230,14 @@ class Calls:
     def _customer_turn(self, call: str, turn: int, text: str, on_sentence: OnSentence, **left: Any) -> TurnRecord:
         """Run a turn that `begin` has kept; `left` says what a killed process had got to."""
         header = self.store.header(call)
-        given: CallState = {
+        self.warm_up(header["campaign"])
+        given = self._given(header, call, turn, text) | {"released_before": left.get("released", [])}
+        return self._answer(_Turn(call, turn, text, header, **left), cast(CallState, given), on_sentence)
+
+    @staticmethod
+    def _given(header: Mapping[str, Any], call: str, turn: int, text: str) -> CallState:
+        """Return a turn's input to the graph."""
+        return {
             "call": call,
             "campaign": header["campaign"],
             "profile": header["profile"],
@@ -217,9 +245,7 @@ class Calls:
             "asked_language": header["language"],
             "turn": turn,
             "customer": text,
-            "released_before": left.get("released", []),
         }
-        return self._answer(_Turn(call, turn, text, header, **left), given, on_sentence)
 
     def _answer(self, turn: "_Turn", given: CallState | Command[Any], on_sentence: OnSentence) -> TurnRecord:
         """Run the graph, and keep what came of it."""

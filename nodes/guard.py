@@ -23,6 +23,8 @@ from scripts_library.schema import Campaign, Language
 
 TRIMMED = frozenset({"over_length", "two_questions", "repetition"})
 """Breaches of manner: when something was released already, the reply just ends there."""
+LEAST_REPLY = {"en": 25, "zh": 8}
+"""Characters below which a trimmed reply says too little, and an approved line completes it."""
 REPAIR_SECONDS = 1.0
 """Least time that must be left for a repair."""
 
@@ -111,6 +113,7 @@ def _close_reply(state: CallState, context: Context, resources: Resources, rules
     blocked = draft.get("blocked", "")
     said: Said = {"source": "model", "rules": hits, "blocked": blocked, "error": draft.get("error", ""), "use": NO_USE}
     trimmed = bool(hits) and all(hit["name"] in TRIMMED for hit in hits)
+    trimmed = trimmed and len(join(released, rules.language)) >= LEAST_REPLY[rules.language]
     if released and not said["error"] and (not hits or trimmed):
         return said | {"reply": join(released, rules.language)}
     if hits and not released and context.remaining() > REPAIR_SECONDS:

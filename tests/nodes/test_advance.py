@@ -24,7 +24,7 @@ SOP = Sop.model_validate(
 
 def intent(kind: str, stage: Stage | None = None) -> Intent:
     return Intent.model_validate(
-        {"name": "x", "kind": kind, "stage": stage, "label": {"en": "x"}, "examples": {"en": ["x"]}}
+        {"name": "some_intent", "kind": kind, "stage": stage, "label": {"en": "x"}, "examples": {"en": ["x"]}}
     )
 
 
