@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
@@ -106,6 +108,24 @@ def import_into(connection: Connection, path: Path, rows: Sequence[FileRow], aut
     for script in changed:
         store.change(connection, script.id, script.version, author, "import", replaced_by(script))
     return Changes(len(fresh), len(changed), len(scripts) - len(fresh) - len(changed))
+
+
+def check_saved(connection: Connection, script: Script) -> None:
+    """Refuse a version that does not fit its campaign; archived ones may be anything."""
+    problems = Check(connection)(script.model_dump(mode="json")) if script.status != "archived" else []
+    if problems:
+        lines = [f"script {script.id}: {place(problem)}: {problem.text()}" for problem in problems]
+        raise BadInput(join_errors(f"Script {script.id!r}", lines))
+
+
+def difference(old: Script, new: Script) -> str:
+    """Return a unified diff of two versions as YAML; empty when they say the same."""
+    before, after = (
+        yaml.safe_dump(store.content(script), allow_unicode=True, sort_keys=False, width=1000).splitlines()
+        for script in (old, new)
+    )
+    names = (f"{old.id} version {old.version}", f"{new.id} version {new.version}")
+    return "\n".join(unified_diff(before, after, *names, lineterm=""))
 
 
 def parsed(path: Path) -> list[Script]:

@@ -4,42 +4,29 @@ A write goes to SQL first, in one transaction; the index is then behind by that 
 brought up. Whoever is stopped in between leaves SQL right and the index behind, and whoever next opens the library with
 the right to write heals it.
 
-Drafts and what customers hear: `add` and `revise` make revisions; a revision that is a draft changes nothing for customers: the last published
-version stays live until `publish` (or until `archive` takes the script out of retrieval).
+A revision that is a draft changes nothing for customers: the last published version stays live until `publish`, or until
+`archive` takes the script out of retrieval.
 """
 
 import threading
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from difflib import unified_diff
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from graph.errors import BadInput, LibraryBusy
 from graph.settings import Settings, get_settings
+from scripts_library import changes as edits
 from scripts_library import store, transfer
-from scripts_library.changes import (
-    Changes,
-    Check,
-    add_into,
-    import_into,
-    load_into,
-    place,
-    replaced_by,
-    stamp,
-    validated,
-    with_status,
-)
 from scripts_library.checks import suggest
 from scripts_library.database import answered, engine_for, one_opener, writing
 from scripts_library.index import close_index, open_index
-from scripts_library.loading import CampaignData, bundled, fingerprint, join_errors, load_campaign
+from scripts_library.loading import CampaignData, bundled, fingerprint, load_campaign
 from scripts_library.locks import one_process
 from scripts_library.retrieval import Retrieval, Search
 from scripts_library.schema import Script
@@ -93,7 +80,11 @@ def open_library(
 
 
 class Library:
-    """All that people and calls do with scripts. Obtain it with `open_library`."""
+    """All that people and calls do with scripts. Obtain it with `open_library`.
+
+    Every method that writes raises `LibraryBusy` at once, and writes nothing, while another process has the embedded
+    index open. Every one raises `BadInput` when the database or the Chroma server does not answer.
+    """
 
     def __init__(self, settings: Settings, embedder: "Embedder | None") -> None:
         self._settings = settings
@@ -137,7 +128,7 @@ class Library:
         with self._reading() as connection:
             return self._campaign(connection, name)
 
-    def load(self, folder: Path, author: str, *, origin: str = "folder") -> Changes:
+    def load(self, folder: Path, author: str, *, origin: str = "folder") -> edits.Changes:
         """Load a campaign folder: all of it, or nothing if anything in it is wrong.
 
         Scripts that nobody edited in the library follow the folder (new ones are added, missing ones archived); edited
@@ -156,7 +147,7 @@ class Library:
         """
         data = load_campaign(folder)
         with self._writing() as connection:
-            return load_into(connection, data, folder, author, origin)
+            return edits.load_into(connection, data, folder, author, origin)
 
     # --- scripts -----------------------------------------------------------------------------------------------
 
@@ -206,7 +197,6 @@ class Library:
 
         Raises:
             BadInput: Its id exists, or it names what its campaign does not have; all errors at once.
-            LibraryBusy: Another process has the embedded index open.
         """
         return self.add_many([script], author)[0]
 
@@ -215,12 +205,11 @@ class Library:
 
         Raises:
             BadInput: Every error of every script.
-            LibraryBusy: Another process has the embedded index open.
         """
-        fresh = [script.model_copy(update=stamp(author)) for script in scripts]
+        fresh = [script.model_copy(update=edits.stamp(author)) for script in scripts]
         self._check_index(fresh)
         with self._writing() as connection:
-            add_into(connection, fresh)
+            edits.add_into(connection, fresh)
         return fresh
 
     def revise(self, script_id: str, base_version: int, author: str, **changes: Any) -> Script:
@@ -238,7 +227,6 @@ class Library:
         Raises:
             BadInput: A field is unknown or its value wrong, or nothing would change.
             StaleEdit: Somebody saved first; the message shows both versions.
-            LibraryBusy: Another process has the embedded index open.
         """
         refused = sorted(field for field in changes if field in _FIXED_FIELDS or field not in Script.model_fields)
         if refused:
@@ -248,7 +236,7 @@ class Library:
             )
 
         def edit(script: Script) -> Script:
-            return validated(script.model_dump() | changes | {"status": "draft"})
+            return edits.validated(script.model_dump() | changes | {"status": "draft"})
 
         return self._change(script_id, base_version, author, "revise", edit)
 
@@ -258,19 +246,18 @@ class Library:
         Raises:
             BadInput: It does not fit its campaign (any more), or the index was built with another embedding model.
             StaleEdit: Somebody saved first; the message shows both versions.
-            LibraryBusy: Another process has the embedded index open.
         """
-        self._retrieval.ready()
-        return self._change(script_id, base_version, author, "publish", with_status("published"))
+        with answered():
+            self._retrieval.ready()
+        return self._change(script_id, base_version, author, "publish", edits.with_status("published"))
 
     def archive(self, script_id: str, base_version: int, author: str) -> Script:
         """Take a script out of retrieval; its history stays, and `publish` or `roll_back` bring it back.
 
         Raises:
             StaleEdit: Somebody saved first; the message shows both versions.
-            LibraryBusy: Another process has the embedded index open.
         """
-        return self._change(script_id, base_version, author, "archive", with_status("archived"))
+        return self._change(script_id, base_version, author, "archive", edits.with_status("archived"))
 
     def roll_back(self, script_id: str, to_version: int, base_version: int, author: str) -> Script:
         """Save an earlier version again as the newest, with its status: a published one is live at once.
@@ -278,11 +265,10 @@ class Library:
         Raises:
             BadInput: No such version.
             StaleEdit: Somebody saved first; the message shows both versions.
-            LibraryBusy: Another process has the embedded index open.
         """
         earlier = self.get(script_id, to_version)
         self._check_index([earlier])
-        return self._change(script_id, base_version, author, "roll_back", replaced_by(earlier))
+        return self._change(script_id, base_version, author, "roll_back", edits.replaced_by(earlier))
 
     def history(self, script_id: str) -> Revisions:
         """Return every version of a script, oldest first: who, when, which action.
@@ -299,16 +285,11 @@ class Library:
         Raises:
             BadInput: No such script or version.
         """
-        old, new = (
-            yaml.safe_dump(store.content(self.get(script_id, version)), allow_unicode=True, sort_keys=False, width=1000)
-            for version in (a, b)
-        )
-        names = (f"{script_id} version {a}", f"{script_id} version {b}")
-        return "\n".join(unified_diff(old.splitlines(), new.splitlines(), *names, lineterm=""))
+        return edits.difference(self.get(script_id, a), self.get(script_id, b))
 
     # --- files -------------------------------------------------------------------------------------------------
 
-    def import_file(self, path: Path, author: str) -> Changes:
+    def import_file(self, path: Path, author: str) -> edits.Changes:
         """Take scripts from a YAML or CSV file (see `transfer`): all rows or none.
 
         A row with a new id is added as it is, version included; a row whose id exists is a revision and must carry the
@@ -317,12 +298,11 @@ class Library:
 
         Raises:
             BadInput: Every bad row with its number.
-            LibraryBusy: Another process has the embedded index open.
         """
         rows = transfer.read_rows(path)
         self._check_index([row.script for row in rows if row.script is not None])
         with self._writing() as connection:
-            return import_into(connection, path, rows, author)
+            return edits.import_into(connection, path, rows, author)
 
     def export_file(self, path: Path, campaign: str | None = None, status: str | None = None) -> int:
         """Write scripts to a `.yaml` or `.csv` file that `import_file` reads without loss; return how many.
@@ -390,7 +370,6 @@ class Library:
             How many scripts are live.
 
         Raises:
-            LibraryBusy: Another process has the embedded index open.
             BadInput: Another process built an index at the same time.
         """
         with answered():
@@ -426,10 +405,7 @@ class Library:
     ) -> Script:
         with self._writing() as connection:
             saved = store.change(connection, script_id, base_version, author, action, edit)
-            problems = Check(connection)(saved.model_dump(mode="json")) if saved.status != "archived" else []
-            if problems:
-                lines = [f"script {script_id}: {place(problem)}: {problem.text()}" for problem in problems]
-                raise BadInput(join_errors(f"Script {script_id!r}", lines))
+            edits.check_saved(connection, saved)
             return saved
 
     def _campaign(self, connection: Connection, name: str) -> CampaignData:
@@ -460,4 +436,9 @@ class Library:
         with answered(), self._index.exclusive():
             with writing(self._engine) as connection:
                 yield connection
-            self._retrieval.heal()
+            try:
+                self._retrieval.heal()
+            except BadInput as error:
+                raise BadInput(
+                    f"Saved, but customers do not hear it yet, until the library is next opened: {error}"
+                ) from error

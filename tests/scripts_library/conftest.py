@@ -1,6 +1,7 @@
 """A small campaign, an embedding model without weights, and a library in a folder of the test's own."""
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -176,9 +177,20 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path / "home", _env_file=None)
 
 
+@pytest.fixture(scope="session")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the tea club in it, made once."""
+    folder = write_campaign(tmp_path_factory.mktemp("loaded") / "tea_club")
+    home = folder.parent / "home"
+    open_library(Settings(home=home, _env_file=None), HashEmbedder(), campaigns={"tea_club": folder}).close()
+    return home
+
+
 @pytest.fixture
-def opened(settings: Settings, folder: Path) -> Iterator[Callable[..., Library]]:
+def opened(settings: Settings, folder: Path, loaded: Path) -> Iterator[Callable[..., Library]]:
     """Open the test's library, as often as wanted; all are closed at the end."""
+    if not settings.chroma_url and not settings.home.exists():
+        shutil.copytree(loaded, settings.home)
     with ExitStack() as stack:
 
         def again(**options: Any) -> Library:

@@ -1,5 +1,5 @@
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from sqlalchemy import text
 from graph.errors import BadInput, StaleEdit
 from graph.settings import Settings
 from scripts_library.database import answered, engine_for, writing
-from scripts_library.library import Library
-from tests.scripts_library.conftest import find, make_script
+from scripts_library.library import open_library
+from tests.scripts_library.conftest import HashEmbedder, find, make_script
 from tests.scripts_library.processes import others
 
 
@@ -34,10 +34,7 @@ def on_postgres(settings: Settings, database_url: str) -> Iterator[Settings]:
             connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
 
 
-def test_the_library_lives_on_postgres_too(on_postgres: Settings, folder: Path, opened: Callable[..., Library]) -> None:
-    from scripts_library.library import open_library
-    from tests.scripts_library.conftest import HashEmbedder
-
+def test_the_library_lives_on_postgres_too(on_postgres: Settings, folder: Path) -> None:
     with open_library(on_postgres, HashEmbedder(), campaigns={"tea_club": folder}) as library:
         library.add(make_script(situation=["too expensive"]), "ann")
         library.publish("new-1", 1, "bob")

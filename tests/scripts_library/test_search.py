@@ -137,6 +137,24 @@ def test_an_edit_that_stopped_between_the_stores_is_healed_by_the_next_opening(
     assert find(opened(), k=9) == ["draft-1"]
 
 
+def test_an_index_that_fails_after_the_save_says_so_and_is_healed_later(
+    opened: Callable[..., Library], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = opened()
+
+    def fail(*_: object) -> None:
+        raise BadInput("no answer")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(library._index, "upsert", fail)
+        with pytest.raises(BadInput, match=r"Saved, but customers do not hear it yet.*no answer"):
+            library.publish("draft-1", 1, "ann")
+    assert library.get("draft-1").status == "published"
+    assert find(library, k=9) == ["price-1"]
+    opened()
+    assert sorted(find(library, k=9)) == ["draft-1", "price-1"]
+
+
 def test_healing_marks_what_it_wrote_so_that_it_ends(library: Library, settings: Settings) -> None:
     with engine_for(settings).connect() as connection:
         info = store.index_info(connection)
