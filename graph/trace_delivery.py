@@ -37,8 +37,8 @@ BATCH = 20
 """Turns a request."""
 RETRY_S = 30.0
 """Pause after a failed request."""
-KEEP_S, SEND_S = 1.0, 0.7
-"""Longest waits at the end of the process: for masking, for the network."""
+KEEP_S, SEND_S = 0.8, 0.5
+"""Longest waits at the end of the process: for masking, and for a request, from its start."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +152,7 @@ class Delivery:
         self._work: queue.Queue[Callable[[], list[Run]] | None] = queue.Queue(MAX_WAITING)
         self._kept: queue.SimpleQueue[Path | None] = queue.SimpleQueue()
         self._failing = False
+        self._asked_at = float("inf")
         self._told: set[str] = set()
         self._keeper = threading.Thread(target=self._keep, name="trace-keeper", daemon=True)
         self._sender = threading.Thread(target=self._send, name="trace-sender", daemon=True)
@@ -171,14 +172,13 @@ class Delivery:
             self._tell(f"More than {MAX_WAITING} turns wait to be traced; some are not.")
 
     def close(self) -> None:
-        """Keep what waits, and send it if that takes no time; then stop, at most `KEEP_S` + `SEND_S` seconds later."""
-        try:
+        """Keep what waits, and send it if that takes no time; what is not sent by then stays on the disk."""
+        with suppress(queue.Full):
             self._work.put(None, timeout=KEEP_S)
-        except queue.Full:
-            return
         self._keeper.join(KEEP_S)
         if not self._failing:
-            self._sender.join(SEND_S)
+            asked_for = max(0.0, time.monotonic() - self._asked_at)
+            self._sender.join(max(0.0, SEND_S - asked_for))
 
     def _tell(self, line: str) -> None:
         if line not in self._told:
@@ -208,7 +208,9 @@ class Delivery:
             open_ = self._gather(waiting, retry_at) and open_
             if not open_ and self._failing:
                 return
+            self._asked_at = time.monotonic()
             reason = _send_files(sender, waiting[:BATCH])
+            self._asked_at = float("inf")
             self._failing = bool(reason)
             if reason:
                 retry_at = time.monotonic() + RETRY_S

@@ -1,8 +1,8 @@
 """One trace a turn, for LangSmith, when `LANGSMITH_API_KEY` is set.
 
 The runs of a turn are collected by a callback handler of our own and leave the process masked, after the turn, in the background
-(`graph.trace_delivery`). LangSmith's default tracer, which sends as it goes and unmasked, is off inside a turn whatever the environment
-says.
+(`graph.trace_delivery`). LangSmith's default tracer sends as it goes, unmasked: importing this module switches it off for the
+process, whatever the environment says.
 """
 
 import os
@@ -22,6 +22,7 @@ from uuid import UUID
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
+from langsmith import configure, tracing_context, uuid7
 
 from graph.errors import SalesmanError
 from graph.records import TurnRecord
@@ -29,6 +30,8 @@ from graph.settings import Settings
 from graph.trace_delivery import Delivery, Run, delivery_for, target
 from graph.trace_masking import Masker, forms, introduced, known_values
 from scripts_library.schema import Campaign
+
+configure(enabled=False)
 
 CHILD_METADATA = frozenset(
     {
@@ -192,8 +195,6 @@ def turn_trace(settings: Settings, turn: Turn) -> Iterator[TurnTrace | NoTrace]:
         settings: Names the home, where traces wait until they are sent.
         turn: The turn; its text and its header's profile are sent masked, the header's other values but campaign and model not.
     """
-    from langsmith import tracing_context
-
     to = target()
     with tracing_context(enabled=False):
         if to is None:
@@ -265,8 +266,6 @@ def _segment(started: datetime, run: UUID) -> str:
 
 def _runs(trace: TurnTrace, steps: list[_Step], ended: datetime, record: TurnRecord | None, error: str) -> list[Run]:
     """Build the turn's runs, masked; the first is the root and has no parent."""
-    from langsmith import uuid7
-
     masker = Masker(_names(trace, steps, record))
     turn, root = trace.turn, uuid7()
     thread = _thread(turn.call, masker)

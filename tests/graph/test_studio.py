@@ -37,7 +37,7 @@ def factory() -> Iterator[Callable[[], SalesGraph]]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     yield getattr(module, name)
-    langsmith.configure(enabled=None)
+    langsmith.configure(enabled=False)
 
 
 def test_the_config_names_a_graph_that_studio_can_make(factory: Callable[[], SalesGraph]) -> None:

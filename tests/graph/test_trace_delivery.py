@@ -16,7 +16,7 @@ from tests.graph.trace_receiver import receiver, refusing_url
 
 
 def settings_for(home: Path) -> Settings:
-    return Settings(home=home, _env_file=None)  # type: ignore[call-arg]
+    return Settings(home=home, _env_file=None)
 
 
 def run_named(number: int, text: str = "") -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 Way = Literal["answers", "fails", "hangs", "old"]
 """`fails`: HTTP 500. `hangs`: takes the request and never answers. `old`: knows `/runs/batch` only."""
@@ -73,7 +73,7 @@ class Receiver:
                     name = part.get_param("name", header="content-disposition")
                     verb, run, *rest = str(name).split(".")
                     assert verb == "post", f"an ended run comes as one post, not {name}"
-                    content = json.loads(part.get_payload(decode=True))
+                    content = json.loads(cast(bytes, part.get_payload(decode=True)))
                     self.runs.setdefault(run, {}).update({rest[0]: content} if rest else content)
             self.changed.notify_all()
 

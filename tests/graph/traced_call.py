@@ -10,11 +10,12 @@ from graph.session import Calls
 
 
 def main() -> None:
-    """Take the lines as one call."""
+    """Take the lines as one call; where a person is asked for, the call is given back at once."""
     calls = Calls()
     calls.start("lantern_local", call="traced", language="en")
     for line in sys.argv[1:]:
-        calls.turn("traced", line)
+        if calls.turn("traced", line)["outcome"] == "handoff":
+            calls.human("traced", "", give_back=True)
     sys.stdout.write(f"{time.time()}\n")
 
 
