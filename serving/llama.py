@@ -16,6 +16,9 @@ from serving.slots import SlotKeeper
 
 LOAD_SECONDS = 120.0
 SLOT_CONTEXT = 4096
+SPIN_COUNT = "300"
+"""How long OpenMP's threads spin before they sleep. By default they spin for good, and two programs on the same cores
+starve each other: 0.4 tokens a second instead of 20."""
 _PROGRAM = Path(__file__).with_name("llama_process.py")
 _lock = threading.Lock()
 _running: dict[tuple[Path, Path | None], "EmbeddedServer"] = {}
@@ -100,6 +103,7 @@ def start(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=out,
+            env={"GOMP_SPINCOUNT": SPIN_COUNT, **os.environ},
             text=True,
             start_new_session=True,
         )
