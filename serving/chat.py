@@ -2,7 +2,8 @@
 
 Everything returned is a LangChain `BaseChatModel` that streams and reports its tokens
 (`usage_metadata["input_token_details"]["cache_read"]` are the prompt tokens the server had cached). No model retries by
-itself: the session owns the turn's deadline. A request may carry `timeout=` (seconds) and
+itself: the session owns the turn's deadline. A request may carry `timeout=` (seconds of silence, not of the whole answer:
+whoever reads a stream watches the clock and closes it) and
 `response_format={"type": "json_schema", "json_schema": {"name": …, "schema": …}}`.
 """
 

@@ -92,7 +92,7 @@ def test_a_json_schema_is_kept(model: BaseChatModel) -> None:
 def test_a_request_that_is_given_up_frees_its_slot(model: BaseChatModel) -> None:
     messages = [HumanMessage("Count to one thousand.")]
     with pytest.raises(openai.OpenAIError):
-        model.invoke(messages, max_tokens=2000, timeout=0.2)
+        model.invoke(messages, max_tokens=2000, timeout=0.001)
     stream = model.stream(messages, max_tokens=2000)
     next(stream)
     stream.close()  # type: ignore[attr-defined]
