@@ -9,7 +9,7 @@ from bench.setting import fresh_home, real_calls, settings_for, table, written_c
 from graph.records import TurnRecord
 from graph.session import Calls
 from guardrails.sentences import SentenceSplitter
-from nodes.prompting import messages
+from nodes.prompting import messages, quoted
 from nodes.speak import Answer, speak
 
 CALLS = 8
@@ -64,7 +64,7 @@ def _report(title: str, seen: Seen) -> None:
 
 def _bare(calls: Calls, turn: TurnRecord, system: str, history: list[dict[str, object]]) -> float:
     """Return the seconds to the first sentence of a bare streamed call with the same prompt."""
-    prompt = messages(system, history, turn["why"]["turn_prompt"])  # type: ignore[arg-type]
+    prompt = messages(system, history, turn["why"]["turn_prompt"], "en")  # type: ignore[arg-type]
     splitter = SentenceSplitter()
     started = time.perf_counter()
     for chunk in speak(calls.resources.model, prompt, 30, Answer()):
@@ -87,7 +87,7 @@ def _ratio(calls: Calls) -> None:
             state = calls.graph.get_state({"configurable": {"thread_id": f"r{number}"}}).values
             history = state["history"][:-1]
             system = system_prompt(state, calls.resources)
-            cached = messages(system, history[:-1], history[-1]["customer"] or "Hello?")
+            cached = messages(system, history[:-1], quoted(history[-1]["customer"] or "Hello?", "en"), "en")
             for _ in speak(calls.resources.model, cached, 30, Answer()):
                 pass
             bare = _bare(calls, ours, system, history)

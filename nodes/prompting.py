@@ -20,8 +20,8 @@ CONTROL = re.compile(r"<\|[^|>]{0,40}\|>|</?think>|\[/?INST\]|[\x00-\x08\x0b-\x1
 """Chat-template tokens and control characters, which no customer's text may carry into a prompt."""
 
 PROMPT_MARKS = (
-    "Note to you", "Do now:", "Example line:", "Your reply:", "Calling tip", "Customer profile", "the customer's intent:",
-    "给你的提示", "现在要做", "参考说法", "你的回复", "沟通要点", "客户资料", "客户意图",
+    "The customer said:", "Do now:", "Example line", "Your reply:", "Not like this", "facts above", "Calling tip", "Customer profile",
+    "客户说：", "现在要做", "参考说法", "你的回复", "不能这样说", "上面的事实", "沟通要点", "客户资料",
 )  # fmt: skip
 """Headings of our prompts: spoken aloud they are a leak."""
 
@@ -76,12 +76,17 @@ def trim(history: Sequence[Exchange]) -> list[Exchange]:
     return list(history[start:])
 
 
-def messages(system: str, history: Sequence[Exchange], last: str) -> list[BaseMessage]:
+def quoted(text: str, language: str) -> str:
+    """Return a customer's line as every prompt shows it: quoted, as something that was said."""
+    return render(f"customer.{language}", said=as_data(text))
+
+
+def messages(system: str, history: Sequence[Exchange], last: str, language: str) -> list[BaseMessage]:
     """Lay out a prompt as chat messages, ours as the assistant's."""
     built: list[BaseMessage] = [SystemMessage(system)]
     for turn in history:
         if turn["customer"]:
-            built.append(HumanMessage(as_data(turn["customer"])))
+            built.append(HumanMessage(quoted(turn["customer"], language)))
         built.append(AIMessage(turn["reply"]))
     built.append(HumanMessage(last))
     return built

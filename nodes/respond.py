@@ -6,7 +6,7 @@ from langgraph.runtime import Runtime
 from graph.context import Context, context_of
 from graph.state import CallState, Draft
 from nodes.guarding import guard_context
-from nodes.prompting import as_data, messages, prompt_hash, render
+from nodes.prompting import as_data, messages, prompt_hash, quoted, render
 from nodes.release import Gate
 from nodes.resources import Resources, get_resources
 from nodes.speak import Answer, speak
@@ -54,7 +54,7 @@ def turn_prompt(state: CallState, resources: Resources) -> str:
     plan = state["plan"]
     return render(
         f"turn.{language}",
-        customer=as_data(state["customer"]),
+        customer=quoted(state["customer"], language),
         stage=state["stage"],
         situation=plan["situation"].rstrip(".。"),
         known=known,
@@ -65,7 +65,8 @@ def turn_prompt(state: CallState, resources: Resources) -> str:
 
 def build_prompt(state: CallState, resources: Resources) -> list[BaseMessage]:
     """Return the prompt as sent."""
-    return messages(system_prompt(state, resources), state.get("history", []), turn_prompt(state, resources))
+    system, last = system_prompt(state, resources), turn_prompt(state, resources)
+    return messages(system, state.get("history", []), last, state["language"])
 
 
 def respond(state: CallState, runtime: Runtime[Context]) -> CallState:

@@ -19,7 +19,7 @@ MAX_TOKENS = 110
 """Longest reply in tokens; two spoken sentences are about 50."""
 THINK_TOKENS = 300
 """Added when the model may think first."""
-TEMPERATURE = 0.4
+TEMPERATURE = 0.3
 
 MODEL_TROUBLE = (openai.OpenAIError, httpx.HTTPError, OSError, ValueError, KeyError, TypeError)
 """What a model server that is down, slow, refusing or talking nonsense raises through langchain-openai."""

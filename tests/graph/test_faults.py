@@ -73,7 +73,7 @@ def test_a_repair_is_asked_for_with_the_breach_named(loaded_home: Path) -> None:
         turn = calls.turn("one", "How much is it?")
         asked = server.requests[-1]["messages"][-1]["content"]
     assert (turn["source"], turn["reply"]) == ("repair", "Happy to explain. Which kind of shop do you run?")
-    assert "not allowed" in asked
+    assert "Not like this" in asked
 
 
 def test_what_was_released_is_never_taken_back(loaded_home: Path) -> None:

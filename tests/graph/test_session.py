@@ -55,9 +55,9 @@ def test_the_stage_and_the_outline_stand_last_in_the_prompt(loaded_home: Path, s
     first, second = (request["messages"] for request in server.requests)
     assert second[0] == first[0], "the system prompt stays the same"
     assert second[1] == first[1], "what was said stays the same"
-    assert second[2]["content"] == "What is this about?", "an outline does not stay in the history"
+    assert second[2]["content"] == 'The customer said: "What is this about?"', "an outline does not stay in the history"
     assert f"Stage: {turn['stage']}" in second[-1]["content"]
-    assert second[-1]["content"].startswith("How much does it cost?")
+    assert second[-1]["content"].startswith('The customer said: "How much does it cost?"')
 
 
 def test_a_retried_turn_returns_the_same_reply(loaded_home: Path, server: FaultServer) -> None:
