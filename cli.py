@@ -1,11 +1,16 @@
 """The one console command, `salesman`."""
 
 import logging
+import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+
+os.environ.setdefault("GOMP_SPINCOUNT", "300")
+"""OpenMP's threads sleep while they wait: spinning, they starve the model server on the same cores. Set before numpy loads."""
 
 from graph import commands as calls
 from graph.errors import SalesmanError
@@ -28,23 +33,28 @@ app.command()(calls.export)
 
 
 @models_app.command("list")
-def list_models() -> None:
+def list_models(as_json: calls.JsonOption = False) -> None:
     """List the catalogue: name, size, licence, and whether the weights are here."""
     from serving.launch import list_models as rows
 
     for row in rows(get_settings()):
-        say(row)
+        if as_json:
+            dump(asdict(row))
+        else:
+            here = "here" if row.pulled else "not fetched"
+            say(f"{row.name:32} {row.megabytes:5} MB  {row.licence:11} {here:12} {row.note}")
 
 
 @models_app.command("pull")
-def pull_model(name: Annotated[str, typer.Argument(help="A name from `salesman models list`.")] = "") -> None:
+def pull_model(
+    name: Annotated[str, typer.Argument(help="A name from `salesman models list`.")] = "",
+    verify: Annotated[bool, typer.Option("--verify", help="Hash weights again that are here already.")] = False,
+) -> None:
     """Fetch a model's weights, checked against their hash; the default model when no name is given."""
-    from serving.download import pull
-    from serving.progress import progress_bar
+    from serving.launch import pull
 
     settings = get_settings()
-    with progress_bar() as progress:
-        say(str(pull(name or settings.llm, settings.cache, progress)))
+    say(str(pull(name or settings.llm, settings, verify=verify)))
 
 
 @app.command()
@@ -60,7 +70,7 @@ def serve(
     """Serve a model by the OpenAI API until it is stopped; point `SALESMAN_LLM_BASE_URL` at it."""
     from serving.launch import serve as launch
 
-    launch(engine, model, adapter, host, port, get_settings())
+    launch(engine, model or None, adapter, host, port, get_settings())
 
 
 @evaluate_app.command("intent")

@@ -24,10 +24,11 @@ def _sqlite(settings: Settings) -> SqliteSaver:
 
 def _postgres(url: str) -> BaseCheckpointSaver[str]:
     from langgraph.checkpoint.postgres import PostgresSaver
-    from psycopg.rows import dict_row
+    from psycopg import Connection
+    from psycopg.rows import DictRow, dict_row
     from psycopg_pool import ConnectionPool
 
-    pool = ConnectionPool(
+    pool: ConnectionPool[Connection[DictRow]] = ConnectionPool(
         url,
         min_size=1,
         max_size=16,

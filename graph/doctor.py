@@ -45,8 +45,8 @@ def _folder(name: str, variable: str, path: Path) -> Check:
 
 
 def _model(settings: Settings) -> Check:
-    from serving.catalogue import find
-    from serving.download import is_here
+    from serving.catalogue import find_model
+    from serving.download import is_pulled
 
     if settings.llm_base_url:
         try:
@@ -57,8 +57,8 @@ def _model(settings: Settings) -> Check:
             return Check("model server", False, f"{settings.llm_base_url}: {error}", remedy)
     if settings.llm.startswith("fake/"):
         return Check("model", True, f"{settings.llm}: no real model", "unset SALESMAN_LLM for the default model")
-    entry = find(settings.llm)
-    here = is_here(entry, settings.cache)
+    entry = find_model(settings.llm)
+    here = is_pulled(entry, settings.cache)
     return Check(
         "model", here, f"{entry.name}: {'here' if here else 'not fetched yet'}", "" if here else "salesman models pull"
     )

@@ -1,8 +1,10 @@
 """What came of a call, as data, from what the graph holds."""
 
+from typing import cast
+
 from graph.records import Outcome
 from graph.state import CallState
-from scripts_library.schema import Campaign
+from scripts_library.schema import Campaign, Language
 
 NEXT_STEPS = {
     "open": "go on with the call",
@@ -21,6 +23,7 @@ def outcome_of(state: CallState, campaign: Campaign) -> Outcome:
         state: The graph's state after a turn.
         campaign: Says what each slot is.
     """
+    language = cast(Language, state["language"])
     status = state.get("move", {}).get("outcome", "open")
     slots = state.get("slots", {})
     kinds = {slot.name: slot.kind for slot in campaign.slots}
@@ -31,7 +34,7 @@ def outcome_of(state: CallState, campaign: Campaign) -> Outcome:
     commitment: dict[str, str] = {}
     if status in ("won", "follow_up"):
         commitment = {
-            "what": campaign.goal[state["language"]] if status == "won" else "call back",
+            "what": campaign.goal[language] if status == "won" else "call back",
             "when": first("datetime"),
             "contact": first("phone", "email"),
             "amount": first("amount", "quantity"),

@@ -276,7 +276,7 @@ class Calls:
             given, self._config(call), context=context, stream_mode=["custom", "values"], durability="exit"
         ):
             if mode == "custom":
-                release(part["sentence"])
+                release(cast(dict[str, str], part)["sentence"])
             else:
                 state = cast(CallState, part)
         return state
@@ -376,7 +376,7 @@ def compose(state: CallState, turn: _Turn, started: float, first_sentence: float
     spoke = move.get("route") == "stage" and said["source"] != "human"
     draft = state.get("draft", {}) if spoke else {}
     plan = state.get("plan", {}) if spoke else {}
-    use = _sum([part.get("use", NO_USE) for part in (understood if turn.customer else {}, draft, said)])  # type: ignore[attr-defined]
+    use = _sum([part.get("use", NO_USE) for part in (understood if turn.customer else {}, draft, said)])
     latency: Latency = {
         "understand": round(understood.get("ms", 0.0), 1),
         "retrieve": round(plan.get("ms", 0.0), 1),

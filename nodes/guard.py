@@ -12,7 +12,7 @@ from guardrails.context import GuardContext
 from guardrails.quantities import find_quantities
 from guardrails.sentences import split_sentences
 from nodes.guarding import guard_context
-from nodes.lines import filled, freshest, values_for
+from nodes.lines import filled, least_recent, values_for
 from nodes.prompting import render, trim
 from nodes.release import Gate, join
 from nodes.resources import Resources, get_resources
@@ -37,9 +37,9 @@ def approved_line(lines: Sequence[str], rules: GuardContext, said: str) -> str:
         rules: The call's rules.
         said: What was released in this turn already.
     """
-    fresh = [line for line in lines if not any(sentence in said for sentence in split_sentences(line))]
-    clean = [line for line in fresh if not check_reply(line, rules)]
-    return freshest(clean or fresh or lines, rules.earlier)
+    fresh = [line for line in lines if not any(sentence in said for sentence in split_sentences(line))] or list(lines)
+    by_age = least_recent(fresh, rules.earlier)
+    return next((line for line in by_age if not check_reply(line, rules)), by_age[0])
 
 
 def _repair(
@@ -55,15 +55,14 @@ def _repair(
     return answer
 
 
-def _offers(campaign: Campaign, language: Language, reply: str, state: CallState) -> list[dict[str, str | int]]:
+def _offers(state: CallState, resources: Resources, reply: str) -> list[dict[str, str | int]]:
     """Add the facts with numbers that this reply states."""
     offers = list(state.get("offers", []))
     stated = {found.quantity for found in find_quantities(reply)}
     known = {offer["fact"] for offer in offers}
-    for fact in campaign.facts:
-        quantities = {found.quantity for found in find_quantities(fact.text.get(language, ""))}
-        if quantities & stated and fact.id not in known:
-            offers.append({"turn": state.get("turn", 0), "fact": fact.id})
+    for fact, quantities in resources.fact_quantities(state["campaign"]).items():
+        if quantities & stated and fact not in known:
+            offers.append({"turn": state.get("turn", 0), "fact": fact})
     return offers
 
 
@@ -85,7 +84,7 @@ def guard(state: CallState, runtime: Runtime[Context]) -> CallState:
 
     said: Said
     if state["move"]["route"] == "fixed":
-        line = freshest(_fixed_lines(state, campaign, language), rules.earlier)
+        line = least_recent(_fixed_lines(state, campaign, language), rules.earlier)[0]
         if not state.get("released_before"):
             write(line)
         said = {"reply": line, "source": "script", "rules": [], "use": NO_USE}
@@ -95,7 +94,7 @@ def guard(state: CallState, runtime: Runtime[Context]) -> CallState:
     return {
         "said": said,
         "history": trim([*state.get("history", []), exchange]),
-        "offers": _offers(campaign, language, said["reply"], state),
+        "offers": _offers(state, resources, said["reply"]),
     }
 
 

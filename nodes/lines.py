@@ -41,15 +41,15 @@ def filled(lines: Iterable[str], values: Mapping[str, str]) -> list[str]:
     return [text for line in lines if (text := fill(line, values)) is not None]
 
 
-def freshest(lines: Sequence[str], earlier: Sequence[str]) -> str:
-    """Return the first line that was not said yet, else the one said longest ago.
+def least_recent(lines: Sequence[str], earlier: Sequence[str]) -> list[str]:
+    """Order lines so that what was not said yet comes first, then what was said longest ago; else the order stays.
 
     Args:
-        lines: At least one approved line, best first.
+        lines: Approved lines, best first.
         earlier: Replies of this call, oldest first.
     """
 
     def last_said(line: str) -> int:
         return max((turn for turn, reply in enumerate(earlier) if line in reply), default=-1)
 
-    return min(lines, key=last_said)
+    return sorted(lines, key=last_said)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from graph.context import Context, context_of
 from graph.state import CallState, Plan
-from nodes.lines import filled, freshest, values_for
+from nodes.lines import filled, least_recent, values_for
 from nodes.resources import Resources, get_resources
 from scripts_library.schema import Campaign, Language, Script, Stage
 
@@ -62,7 +62,7 @@ def plan_stage(state: CallState, stage: Stage, given: Context | None) -> CallSta
         "no_hit": found.no_hit,
         "situation": scripts[0].title if scripts else goal,
         "outline": outline + _missing_slot(campaign, stage, language, state.get("slots", {})),
-        "lead": freshest(lines, earlier),
+        "lead": least_recent(lines, earlier)[0],
         "lines": lines,
         "ms": (time.monotonic() - started) * 1000,
     }

@@ -1,6 +1,7 @@
 """The objects that nodes work with, behind one loader: library, embedder, chat model, intent models, fact sheets."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from graph.settings import Settings
 from guardrails.context import GuardContext
+from guardrails.quantities import Quantity, allowed_quantities
 from nodes.prompting import PROMPT_MARKS
 from scripts_library.fact_sheet import fact_sheet
 from scripts_library.loading import CampaignData
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from serving.embed import Embedder
 
 T = TypeVar("T")
+
+CAMPAIGN_SECONDS = 0.2
 
 
 def intent_named(data: CampaignData, name: str) -> Intent:
@@ -41,6 +45,7 @@ class Resources:
 
     settings: Settings
     _lock: threading.RLock = field(default_factory=threading.RLock)
+    _campaigns: dict[str, tuple[float, CampaignData]] = field(default_factory=dict)
     _loaded: dict[str, tuple[object, object]] = field(default_factory=dict)
 
     def _once(self, key: str, load: Callable[[], T], stamp: object = None) -> T:
@@ -70,14 +75,27 @@ class Resources:
 
     @property
     def model(self) -> "BaseChatModel":
-        """The chat model."""
+        """The chat model; asked of the loader each time, which starts a dead server anew."""
         from serving.chat import load_chat_model
 
-        return self._once("model", lambda: load_chat_model(self.settings))
+        return load_chat_model(self.settings)
 
     def campaign(self, name: str) -> CampaignData:
-        """Return a campaign as the library holds it now."""
-        return self.library.campaign(name)
+        """Return a campaign as the library holds it, looked up at most every `CAMPAIGN_SECONDS`: once a turn, not once a node."""
+        held = self._campaigns.get(name)
+        if held is None or time.monotonic() - held[0] > CAMPAIGN_SECONDS:
+            held = (time.monotonic(), self.library.campaign(name))
+            self._campaigns[name] = held
+        return held[1]
+
+    def fact_quantities(self, name: str) -> dict[str, frozenset[Quantity]]:
+        """Return the numbers that each fact of a campaign states, in any language."""
+        data = self.campaign(name)
+        return self._once(
+            f"quantities:{name}",
+            lambda: {fact.id: allowed_quantities(fact.text.values()) for fact in data.campaign.facts},
+            stamp=data,
+        )
 
     def intent_model(self, name: str) -> "IntentModel":
         """Return the campaign's intent classifier."""

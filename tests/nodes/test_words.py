@@ -2,7 +2,7 @@
 
 import pytest
 
-from nodes.lines import fill, freshest
+from nodes.lines import fill, least_recent
 from nodes.prompting import HISTORY_KEEP, HISTORY_TOKENS, as_data, estimate_tokens, render, trim
 from nodes.speak import ThoughtFilter
 
@@ -72,7 +72,7 @@ def test_lines_are_filled_strictly_and_once(line: str, values: dict[str, str], e
     assert fill(line, values) == expected
 
 
-def test_the_freshest_line_is_taken() -> None:
-    assert freshest(["a", "b"], []) == "a"
-    assert freshest(["a", "b"], ["a"]) == "b"
-    assert freshest(["a", "b"], ["b", "a"]) == "b", "both were said: the one said longest ago"
+def test_lines_that_were_not_said_yet_come_first() -> None:
+    assert least_recent(["a", "b"], []) == ["a", "b"]
+    assert least_recent(["a", "b"], ["a"]) == ["b", "a"]
+    assert least_recent(["a", "b"], ["b", "a"]) == ["b", "a"], "both were said: the one said longest ago"
