@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import zipfile
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -20,10 +22,15 @@ if TYPE_CHECKING:
     from serving.embed import Embedder
 
 BATCH = 64
+ENDS = ".!?。！？…"
 
 
 def campaign_examples(data: CampaignData) -> list[Example]:
-    """Return all labelled lines of a campaign: its intents' examples, and its labelled calls but those of the test split."""
+    """Return all labelled lines of a campaign.
+
+    They are its intents' examples, and its labelled calls but those of the test split. A campaign without such calls gets
+    its turns of several sentences by joining examples (`joined_examples`).
+    """
     examples = [
         Example(line, intent.name)
         for intent in data.intents
@@ -32,7 +39,28 @@ def campaign_examples(data: CampaignData) -> list[Example]:
     ]
     kinds = kinds_of(data.intents)
     acts = [act for act in labelled_examples(data.campaign.name) if act.label in kinds]
+    if not acts:
+        return examples + joined_examples(data)
     return examples + act_examples((act for act in acts if split_of(act.dialogue) != "test"), kinds)
+
+
+def joined_examples(data: CampaignData) -> list[Example]:
+    """Return every example behind one of small talk ("Okay, I see. How much is it?"), which changes nothing of its intent."""
+    examples = []
+    for language in data.campaign.languages:
+        stop, gap = ("。", "") if language == "zh" else (".", " ")
+        talk = [
+            line if line[-1] in ENDS else line + stop
+            for intent in data.intents
+            if intent.kind == "smalltalk"
+            for line in intent.examples.get(language, [])
+        ]
+        for intent in data.intents if talk else ():
+            if intent.kind != "smalltalk":
+                for line in intent.examples.get(language, []):
+                    drawn = int(hashlib.sha256(line.encode()).hexdigest(), 16) % len(talk)
+                    examples.append(Example(f"{talk[drawn]}{gap}{line}", intent.name, group=line))
+    return examples
 
 
 def kinds_of(intents: Iterable[Intent]) -> dict[str, IntentKind]:
@@ -104,7 +132,7 @@ def remembering(embedder: "Embedder", home: Path) -> Embed:
             known.update(zip((names[place] for place in batch), vectors, strict=True))
         if missing:
             path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(f".{names[missing[0]][:8]}.part")
+            part = path.with_suffix(f".{os.getpid()}.part")
             with part.open("wb") as file:
                 np.savez(file, names=np.array(list(known)), vectors=np.stack(list(known.values())).astype(np.float16))
             part.replace(path)
@@ -115,8 +143,8 @@ def remembering(embedder: "Embedder", home: Path) -> Embed:
 
 def _read_vectors(path: Path) -> dict[str, NDArray[np.float32]]:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             vectors = stored["vectors"].astype(np.float32)
             return dict(zip((str(name) for name in stored["names"]), vectors, strict=True))
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         return {}

@@ -7,7 +7,6 @@ milliseconds and predicting needs NumPy alone; scikit-learn is imported only to 
 
 import os
 import re
-import tempfile
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, replace
@@ -169,22 +168,19 @@ def save_head(head: Head, path: Path, key: str) -> None:
         key: What it was trained from (`head_key`).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(
-                file,
-                key=np.array(key),
-                intents=np.array(head.intents),
-                mean=head.mean,
-                scale=head.scale,
-                weights=head.weights.astype(np.float16),
-                bias=head.bias,
-                calibration=np.array(astuple(head.calibration)),
-            )
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    part = path.with_suffix(f".{os.getpid()}.part")
+    with part.open("wb") as file:
+        np.savez_compressed(
+            file,
+            key=np.array(key),
+            intents=np.array(head.intents),
+            mean=head.mean,
+            scale=head.scale,
+            weights=head.weights.astype(np.float16),
+            bias=head.bias,
+            calibration=np.array(astuple(head.calibration)),
+        )
+    part.replace(path)
 
 
 def read_head(path: Path, key: str) -> Head | None:
@@ -195,7 +191,7 @@ def read_head(path: Path, key: str) -> Head | None:
         key: What it must have been trained from.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             if str(stored["key"]) != key:
                 return None
             return Head(
