@@ -47,6 +47,13 @@ def open_checkpointer(settings: Settings) -> BaseCheckpointSaver[str]:
     return _postgres(url) if url else _sqlite(settings)
 
 
+def close_checkpointer(saver: BaseCheckpointSaver[str]) -> None:
+    """Give PostgreSQL's connections back; a SQLite file needs no farewell."""
+    if not isinstance(saver, SqliteSaver):
+        saver.conn.close()  # type: ignore[attr-defined]
+        open_checkpointer.cache_clear()
+
+
 def keep_latest(saver: BaseCheckpointSaver[str], call: str) -> None:
     """Drop all but the newest checkpoint of a call: the transcript lives in the record, so history here is only weight."""
     if not isinstance(saver, SqliteSaver):

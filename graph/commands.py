@@ -45,12 +45,13 @@ class _Screen:
 
     def __init__(self, *, as_json: bool, why: bool) -> None:
         self.as_json, self.why = as_json, why
-        self._said = False
+        self._said = ""
 
     def sentence(self, text: str) -> None:
         if not self.as_json:
-            say(f"{' ' if self._said else 'Agent: '}{text}", end="")
-            self._said = True
+            gap = "" if self._said.endswith(tuple("。！？”…")) else " "
+            say(f"{gap}{text}" if self._said else f"Agent: {text}", end="")
+            self._said = text
 
     def record(self, turn: TurnRecord) -> None:
         if self.as_json:
@@ -58,7 +59,7 @@ class _Screen:
                 dump(turn)
             return
         say("" if self._said else f"Agent: {turn['reply']}")
-        self._said = False
+        self._said = ""
         if self.why:
             for line in describe(turn):
                 say(f"    {line}")

@@ -77,7 +77,8 @@ def _library(settings: Settings) -> Check:
 
 def _tracing(settings: Settings) -> Check:
     unsent = list((settings.home / "unsent_traces").glob("*"))
-    waiting = f"; {len(unsent)} unsent traces in {settings.home / 'unsent_traces'}" if unsent else ""
+    waiting = f"; {len(unsent)} unsent in {settings.home / 'unsent_traces'} (graph.trace_delivery.replay sends them)"
+    waiting = waiting if unsent else ""
     if os.environ.get("LANGSMITH_API_KEY"):
         return Check("LangSmith", True, f"on{waiting}", needed=False)
     return Check(

@@ -34,7 +34,7 @@ def outcome_of(state: CallState, campaign: Campaign) -> Outcome:
     commitment: dict[str, str] = {}
     if status in ("won", "follow_up"):
         commitment = {
-            "what": campaign.goal[language] if status == "won" else "call back",
+            "what": campaign.title[language] if status == "won" else "call back",
             "when": first("datetime"),
             "contact": first("phone", "email"),
             "amount": first("amount", "quantity"),

@@ -17,7 +17,7 @@ from langgraph.types import Command
 
 from graph.build import build_graph
 from graph.calls import CallStore, contact_hash, now
-from graph.checkpoints import keep_latest, open_checkpointer
+from graph.checkpoints import close_checkpointer, keep_latest, open_checkpointer
 from graph.context import Context
 from graph.errors import BadInput, CallEnded, SalesmanError
 from graph.lease import lease
@@ -113,6 +113,11 @@ class Calls:
         given = self._given(self.store.header(call), call, turn, "")
         threading.Thread(target=self._read_ahead, args=(record, given), daemon=True).start()
         return record
+
+    def close(self) -> None:
+        """Give the database's connections back; the object is not used afterwards."""
+        self.engine.dispose()
+        close_checkpointer(self.saver)
 
     def warm_up(self, campaign: str) -> None:
         """Load what a call of this campaign needs, once, so that no turn's deadline pays for it.

@@ -10,10 +10,17 @@ from dataclasses import dataclass, field
 from graph.records import RuleHit
 from guardrails.check import check_reply, check_sentence
 from guardrails.context import GuardContext
-from guardrails.sentences import SentenceSplitter, is_bare_assent
+from guardrails.sentences import SentenceSplitter, is_bare_assent, split_sentences
 from nodes.speak import Answer
 
 MAX_SENTENCES = 3
+REPEATED: RuleHit = {
+    "name": "repetition",
+    "severity": "low",
+    "action": "blocked",
+    "reason": "says a sentence of this call again, word for word",
+    "text": "",
+}
 
 
 @dataclass
@@ -29,6 +36,7 @@ class Gate:
     repeated: list[RuleHit] = field(default_factory=list)
     """Sentences that were said earlier in the call: passed over, and the reading goes on."""
     _held: list[str] = field(default_factory=list)
+    _earlier: set[str] | None = None
 
     def run(self, chunks: Iterable[str], answer: Answer) -> None:
         """Read chunks until the text ends, a rule stops it, or enough was said.
@@ -56,6 +64,9 @@ class Gate:
         if not sentence:
             return True
         hits = check_sentence(sentence, self.context)
+        if sentence in self._said_before():
+            self.repeated.append(REPEATED | {"text": sentence})
+            return True
         if hits and all(hit["name"] == "repetition" for hit in hits):
             self.repeated += hits
             return True
@@ -70,6 +81,11 @@ class Gate:
             self._release(passed)
         self._held = []
         return len(self.released) < MAX_SENTENCES
+
+    def _said_before(self) -> set[str]:
+        if self._earlier is None:
+            self._earlier = {sentence for reply in self.context.earlier for sentence in split_sentences(reply)}
+        return self._earlier
 
     def _release(self, sentence: str) -> None:
         self.released.append(sentence)

@@ -66,17 +66,21 @@ def chat(home: Path, url: str, call: str, database: str = "") -> subprocess.Pope
     )
 
 
+OPENED: list[Calls] = []
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    while OPENED:
+        OPENED.pop().close()
+
+
 def calls_at(home: Path, url: str = "http://127.0.0.1:9/v1", database: str = "") -> Calls:
-    return Calls(
-        Settings(
-            home=home,
-            llm_base_url=url,
-            llm_model="m",
-            llm_api_key=SecretStr("x"),
-            database_url=SecretStr(database),
-            _env_file=None,
-        )  # type: ignore[call-arg]
-    )
+    given = {"home": home, "llm_base_url": url, "llm_model": "m", "llm_api_key": SecretStr("x")}
+    calls = Calls(Settings(**given, database_url=SecretStr(database), _env_file=None))  # type: ignore[arg-type]
+    OPENED.append(calls)
+    return calls
 
 
 def said(home: Path, call: str, database: str = "") -> list[str]:
