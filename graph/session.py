@@ -6,10 +6,10 @@ unfinished is finished by whoever comes next.
 """
 
 import logging
-import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -59,6 +59,8 @@ class Calls:
         self.saver = open_checkpointer(self.settings)
         self.graph = build_graph(self.saver)
         self._warm: set[str] = set()
+        self._ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead")
+        """Work for the next turn, done while the customer reads."""
 
     def start(
         self,
@@ -111,11 +113,16 @@ class Calls:
             turn = self.store.begin(call, "opening", "")
             record = self._customer_turn(call, turn, "", on_sentence)
         given = self._given(self.store.header(call), call, turn, "")
-        threading.Thread(target=self._read_ahead, args=(record, given), daemon=True).start()
+        self._ahead.submit(self._read_ahead, record, given)
         return record
+
+    def idle(self) -> None:
+        """Wait until the work for the next turn is done."""
+        self._ahead.submit(lambda: None).result()
 
     def close(self) -> None:
         """Give the database's connections back; the object is not used afterwards."""
+        self._ahead.shutdown(cancel_futures=True)
         self.engine.dispose()
         close_checkpointer(self.saver)
 
@@ -273,6 +280,7 @@ class Calls:
             record = compose(state, turn, context.started, first[0] if first else 0.0)
             trace.finish(record)
         self._keep(record, state)
+        self._ahead.submit(self.resources.intent_model(turn.header["campaign"]).prepare, record["reply"])
         return record
 
     def _stream(self, call: str, given: CallState | Command[Any], context: Context, release: OnSentence) -> CallState:

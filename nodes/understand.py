@@ -57,7 +57,8 @@ def _classify(
     model = resources.intent_model(state["campaign"])
     history = state.get("history", [])
     previous = history[-1]["reply"] if history else ""
-    guess = model.predict(state["customer"], previous, language=language, turn=state.get("turn", 0))
+    before = history[-1]["customer"] if history else ""
+    guess = model.predict(state["customer"], previous, previous_customer_text=before, turn=state.get("turn", 0))
     understood: Understood = {
         "intent": guess.intent,
         "confidence": guess.confidence,
