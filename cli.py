@@ -101,7 +101,8 @@ def doctor() -> None:
 
     checks = examine(get_settings())
     for check in checks:
-        say(f"{'ok ' if check.fine else 'NO '} {check.name}: {check.finding}")
+        mark = "ok" if check.fine else "NO" if check.needed else "--"
+        say(f"{mark}  {check.name}: {check.finding}")
         if check.remedy:
             say(f"     → {check.remedy}")
     if not all(check.fine or not check.needed for check in checks):

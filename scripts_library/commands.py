@@ -244,7 +244,9 @@ def check(folder: Annotated[Path, typer.Argument(help="campaign.yaml, intents.ya
 @app.command()
 def mine(
     data: Annotated[Path, typer.Option(help="Folder or file of calls with outcomes (CSV, JSONL).")],
-    campaign: Annotated[str, typer.Option("--campaign", "-c")],
+    campaign: Annotated[
+        str, typer.Option("--campaign", "-c", help="Whose intents the answers are grouped by.")
+    ] = "save_the_children",
     out: Annotated[
         Path | None, typer.Option(help="Write the drafts to this .yaml or .csv, not to the library.")
     ] = None,
