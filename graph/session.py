@@ -10,21 +10,21 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 from langgraph.types import Command
 
 from graph.build import build_graph
-from graph.calls import CallStore, contact_hash, now
+from graph.calls import CallStore, contact_hash
 from graph.checkpoints import close_checkpointer, keep_latest, open_checkpointer
+from graph.compose import Turn, compose
 from graph.context import Context
 from graph.errors import BadInput, CallEnded, SalesmanError
 from graph.lease import lease
 from graph.outcome import outcome_of
-from graph.records import ConversationRecord, Latency, Tokens, TurnRecord
+from graph.records import ConversationRecord, TurnRecord
 from graph.settings import Settings, get_settings
-from graph.state import CallState, Exchange, ModelUse
+from graph.state import CallState, Exchange
 from graph.tracing import turn_trace
 from nodes.lines import filled, values_for
 from nodes.release import join
@@ -224,7 +224,7 @@ class Calls:
             turn = self.store.begin(call, key, "", human=text.strip())
             header = self.store.header(call)
             return self._answer(
-                _Turn(call, turn, "", header), _resume(text.strip(), turn, give_back=give_back), _unheard
+                Turn(call, turn, "", header), _resume(text.strip(), turn, give_back=give_back), _unheard
             )
 
     def record(self, call: str) -> ConversationRecord:
@@ -244,7 +244,7 @@ class Calls:
         header = self.store.header(call)
         self.warm_up(header["campaign"])
         given = self._given(header, call, turn, text) | {"released_before": left.get("released", [])}
-        return self._answer(_Turn(call, turn, text, header, **left), cast(CallState, given), on_sentence)
+        return self._answer(Turn(call, turn, text, header, **left), cast(CallState, given), on_sentence)
 
     @staticmethod
     def _given(header: Mapping[str, Any], call: str, turn: int, text: str) -> CallState:
@@ -259,7 +259,7 @@ class Calls:
             "customer": text,
         }
 
-    def _answer(self, turn: "_Turn", given: CallState | Command[Any], on_sentence: OnSentence) -> TurnRecord:
+    def _answer(self, turn: "Turn", given: CallState | Command[Any], on_sentence: OnSentence) -> TurnRecord:
         """Run the graph, and keep what came of it."""
         context = Context(self.settings)
         released = list(turn.released)
@@ -295,7 +295,7 @@ class Calls:
         return state
 
     def _after_failure(
-        self, turn: "_Turn", given: CallState | Command[Any], released: list[str], release: OnSentence, error: Exception
+        self, turn: "Turn", given: CallState | Command[Any], released: list[str], release: OnSentence, error: Exception
     ) -> CallState:
         """Answer with an approved line of the stage that the call is in, and leave the graph where it was."""
         held = cast(CallState, self.graph.get_state(self._config(turn.call)).values)
@@ -339,104 +339,20 @@ class Calls:
         history = state.get("history", [])
         if history and history[-1]["turn"] == left["turn"]:
             header = self.store.header(call)
-            turn = _Turn(call, left["turn"], left["customer"], header, left["released"], recovered=True)
+            turn = Turn(call, left["turn"], left["customer"], header, left["released"], recovered=True)
             record = compose(state, turn, time.monotonic(), 0.0)
             self._keep(record, state)
             return record
         if left["human"]:
-            turn = _Turn(call, left["turn"], "", self.store.header(call), recovered=True)
+            turn = Turn(call, left["turn"], "", self.store.header(call), recovered=True)
             return self._answer(turn, _resume(left["human"], left["turn"]), _unheard)
         return self._customer_turn(
             call, left["turn"], left["customer"], _unheard, released=left["released"], recovered=True
         )
 
 
-@dataclass(frozen=True)
-class _Turn:
-    """A turn that is being answered."""
-
-    call: str
-    turn: int
-    customer: str
-    header: Mapping[str, Any]
-    released: list[str] = field(default_factory=list)
-    recovered: bool = False
-
-
 def _resume(text: str, turn: int, *, give_back: bool = False) -> Command[Any]:
     return Command(resume={"text": text, "turn": turn, "give_back": give_back})
-
-
-def _sum(uses: list[ModelUse]) -> ModelUse:
-    tokens = Tokens(
-        prompt=sum(use["tokens"]["prompt"] for use in uses),
-        cached=sum(use["tokens"]["cached"] for use in uses),
-        completion=sum(use["tokens"]["completion"] for use in uses),
-    )
-    return {"calls": sum(use["calls"] for use in uses), "ms": sum(use["ms"] for use in uses), "tokens": tokens}
-
-
-def compose(state: CallState, turn: _Turn, started: float, first_sentence: float) -> TurnRecord:
-    """Build a turn's record from the graph's state after it.
-
-    Args:
-        state: State after the turn.
-        turn: What was asked.
-        started: Monotonic seconds at which the customer's line came in.
-        first_sentence: Milliseconds until the first released sentence.
-    """
-    understood, move, said = state.get("understood", {}), state.get("move", {}), state["said"]
-    spoke = move.get("route") == "stage" and said["source"] != "human"
-    draft = state.get("draft", {}) if spoke else {}
-    plan = state.get("plan", {}) if spoke else {}
-    use = _sum([part.get("use", NO_USE) for part in (understood if turn.customer else {}, draft, said)])
-    latency: Latency = {
-        "understand": round(understood.get("ms", 0.0), 1),
-        "retrieve": round(plan.get("ms", 0.0), 1),
-        "first_sentence": round(first_sentence, 1),
-        "model": round(use["ms"], 1),
-        "total": round((time.monotonic() - started) * 1000, 1),
-    }
-    record: TurnRecord = {
-        "call": turn.call,
-        "turn": turn.turn,
-        "customer": turn.customer,
-        "stage": state.get("stage", ""),
-        "stage_proposed": move.get("proposed", ""),
-        "stage_reason": move.get("reason", ""),
-        "intent": understood.get("intent", "") if turn.customer else "",
-        "confidence": round(understood.get("confidence", 0.0), 4) if turn.customer else 0.0,
-        "scripts": plan.get("scripts", []),
-        "reply": said["reply"],
-        "rules": [*(understood.get("rules", []) if turn.customer else []), *said.get("rules", [])],
-        "source": said["source"],
-        "latency_ms": latency,
-        "tokens": use["tokens"],
-        "ended": state.get("ended", False),
-        "outcome": move.get("outcome", "open"),
-        "at": now(),
-        "why": {
-            "language": state.get("language", ""),
-            "strategy": state.get("strategy", ""),
-            "signals": understood.get("signals", []) if turn.customer else [],
-            "slots": state.get("slots", {}),
-            "intent_way": understood.get("way", "none") if turn.customer else "none",
-            "intent_candidates": understood.get("candidates", []) if turn.customer else [],
-            "no_hit": plan.get("no_hit", ""),
-            "lead": plan.get("lead", ""),
-            "turn_prompt": draft.get("turn_prompt", ""),
-            "history_from": draft.get("history_from", turn.turn),
-            "prompt_hash": draft.get("prompt_hash", ""),
-            "model": draft.get("model", ""),
-            "model_calls": use["calls"],
-            "thought": draft.get("thought", ""),
-            "blocked_text": "\n".join(filter(None, [draft.get("blocked", ""), said.get("blocked", "")])),
-            "error": said.get("error", ""),
-        },
-    }
-    if turn.recovered:
-        record["recovered"] = True
-    return record
 
 
 def check_start(campaign: Campaign, language: str | None, profile: Mapping[str, str], strategy: str | None) -> str:

@@ -1,6 +1,7 @@
 """The map of the README, read from the code."""
 
 import ast
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,10 @@ def test_plain_modules_import_only_plain_modules(name: str) -> None:
 def test_no_source_file_is_long() -> None:
     long = {str(path): count for path in FILES if (count := len(path.read_text("utf-8").splitlines())) > 450}
     assert not long
+
+
+def test_no_installed_distribution_claims_one_of_our_names() -> None:
+    claimed = packages_distributions()
+    assert {
+        name: claimed[name] for name in (*TIERS, "cli", "app") if set(claimed.get(name, [])) - {"ai-salesman"}
+    } == {}
