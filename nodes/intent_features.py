@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from guardrails.sentences import split_sentences
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Raise it when features or training change: every stored head is then trained again."""
 EMBEDDED = 3
 """Embeddings per line: the line, the agent's last sentence, the customer's line before."""
