@@ -5,11 +5,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from statistics import median
 
+from langchain_core.messages import BaseMessage
+
 from bench.setting import fresh_home, real_calls, settings_for, table, written_calls
 from graph.records import TurnRecord
 from graph.session import Calls
 from guardrails.sentences import SentenceSplitter
-from nodes.prompting import messages, quoted
+from nodes.prompting import messages
+from nodes.respond import system_prompt
 from nodes.speak import Answer, speak
 
 CALLS = 8
@@ -62,9 +65,8 @@ def _report(title: str, seen: Seen) -> None:
     )  # fmt: skip
 
 
-def _bare(calls: Calls, turn: TurnRecord, system: str, history: list[dict[str, object]]) -> float:
-    """Return the seconds to the first sentence of a bare streamed call with the same prompt."""
-    prompt = messages(system, history, turn["why"]["turn_prompt"], "en")  # type: ignore[arg-type]
+def _bare(calls: Calls, prompt: list[BaseMessage]) -> float:
+    """Return the seconds to the first sentence of a bare streamed call."""
     splitter = SentenceSplitter()
     started = time.perf_counter()
     for chunk in speak(calls.resources.model, prompt, 30, Answer()):
@@ -74,24 +76,22 @@ def _bare(calls: Calls, turn: TurnRecord, system: str, history: list[dict[str, o
 
 
 def _ratio(calls: Calls) -> None:
-    """Take turns, and after each ask the server the same prompt again, bare, with an equally long part of it cached."""
-    from nodes.respond import system_prompt
+    """After each turn send the same prompt bare, as a conversation of its own whose prefix is cached as ours is.
 
+    Its system prompt ends in one more space: the server keeps it apart from ours.
+    """
     ratios = []
-    for number, lines in enumerate(real_calls(4, 8)):
+    for number, lines in enumerate(real_calls(3, 8)):
         calls.start("save_the_children", call=f"r{number}", language="en")
         for line in lines:
             ours = calls.turn(f"r{number}", line)
-            if ours["source"] != "model" or ours["ended"]:
-                continue
             state = calls.graph.get_state({"configurable": {"thread_id": f"r{number}"}}).values
-            history = state["history"][:-1]
-            system = system_prompt(state, calls.resources)
-            cached = messages(system, history[:-1], quoted(history[-1]["customer"] or "Hello?", "en"), "en")
-            for _ in speak(calls.resources.model, cached, 30, Answer()):
-                pass
-            bare = _bare(calls, ours, system, history)
-            ratios.append(ours["latency_ms"]["first_sentence"] / 1000 / bare)
+            if not ours["why"]["turn_prompt"] or ours["ended"]:
+                break
+            system = system_prompt(state, calls.resources) + " "
+            bare = _bare(calls, messages(system, state["history"][:-1], ours["why"]["turn_prompt"], "en"))
+            if ours["turn"] > 1 and ours["source"] == "model":
+                ratios.append(ours["latency_ms"]["first_sentence"] / 1000 / bare)
     table(
         "First sentence against a bare streamed call with the same prompt, same server, same cached part",
         [("turns", len(ratios)), ("ratio, median", median(ratios))],

@@ -135,7 +135,7 @@ class Calls:
         """
         if campaign not in self._warm:
             self.resources.library.warm()
-            self.resources.intent_model(campaign).predict("hello", "", language="en", turn=1)
+            self.resources.intent_model(campaign).predict("hello", "", turn=1)
             self.resources.model  # noqa: B018 - loaded on access
             self._warm.add(campaign)
 
@@ -147,7 +147,7 @@ class Calls:
         try:
             prefill(self.resources.model, system_prompt(state, self.resources))
         except SalesmanError as error:
-            log.warning("call %s: %s", record["call"], error)
+            log.info("call %s: its system prompt was not read ahead: %s", record["call"], error)
 
     def turn(
         self,

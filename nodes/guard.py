@@ -115,7 +115,8 @@ def _close_reply(state: CallState, context: Context, resources: Resources, rules
     trimmed = trimmed and len(join(released, rules.language)) >= LEAST_REPLY[rules.language]
     if released and not said["error"] and (not hits or trimmed):
         return said | {"reply": join(released, rules.language)}
-    if hits and not released and context.remaining() > REPAIR_SECONDS:
+    repeats = bool(hits) and all(hit["name"] == "repetition" for hit in hits)
+    if hits and not repeats and not released and context.remaining() > REPAIR_SECONDS:
         answer = _repair(state, context, resources, rules, draft, gate)
         released = gate.released
         said["use"] = {"calls": 1, "ms": answer.ms, "tokens": answer.tokens}
