@@ -280,8 +280,12 @@ class Calls:
             record = compose(state, turn, context.started, first[0] if first else 0.0)
             trace.finish(record)
         self._keep(record, state)
-        self._ahead.submit(self.resources.intent_model(turn.header["campaign"]).prepare, record["reply"])
+        self._ahead.submit(self._embed_ahead, turn.header["campaign"], record["reply"])
         return record
+
+    def _embed_ahead(self, campaign: str, reply: str) -> None:
+        """Embed the reply, which is the context of the customer's next line."""
+        self.resources.intent_model(campaign).prepare(reply)
 
     def _stream(self, call: str, given: CallState | Command[Any], context: Context, release: OnSentence) -> CallState:
         state: CallState = {}
