@@ -15,7 +15,7 @@ from nodes.prompting import messages
 from nodes.respond import system_prompt
 from nodes.speak import Answer, speak
 
-CALLS = 8
+CALLS = 6
 
 
 @dataclass
@@ -81,7 +81,7 @@ def _ratio(calls: Calls) -> None:
     Its system prompt ends in one more space: the server keeps it apart from ours.
     """
     ratios = []
-    for number, lines in enumerate(real_calls(3, 8)):
+    for number, lines in enumerate(real_calls(2, 8)):
         calls.start("save_the_children", call=f"r{number}", language="en")
         for line in lines:
             ours = calls.turn(f"r{number}", line)

@@ -54,7 +54,7 @@ def _two_calls(calls: Calls, campaign: str, language: str, history: list[str], l
     model = calls.resources.model
     started = time.perf_counter()
     number = model.invoke(
-        [HumanMessage(DECIDE.format(history=talk, stages=STAGES))], max_tokens=5, temperature=TEMPERATURE
+        [HumanMessage(DECIDE.format(history=talk, stages=STAGES))], max_tokens=5, temperature=TEMPERATURE, timeout=60
     ).text
     stage = next((row for row in STAGES.splitlines() if number.strip()[:1] and row.startswith(number.strip()[:1])), "1")
     prompt = REPLY.format(
@@ -67,7 +67,7 @@ def _two_calls(calls: Calls, campaign: str, language: str, history: list[str], l
         history=talk,
     )
     reply = model.invoke(
-        [HumanMessage(prompt)], max_tokens=MAX_TOKENS, temperature=TEMPERATURE, stop=["Customer:"]
+        [HumanMessage(prompt)], max_tokens=MAX_TOKENS, temperature=TEMPERATURE, stop=["Customer:"], timeout=60
     ).text
     took = time.perf_counter() - started
     history.append(f"{agent}: {reply.strip()}")
@@ -76,8 +76,8 @@ def _two_calls(calls: Calls, campaign: str, language: str, history: list[str], l
 
 def run() -> None:
     """Take the same calls both ways, turn about, on one server."""
-    todo = [("save_the_children", "en", lines) for lines in real_calls(3, 8)]
-    todo += [("lantern_local", language, lines[:8]) for language, lines in written_calls().items()]
+    todo = [("save_the_children", "en", lines) for lines in real_calls(2, 6)]
+    todo += [("lantern_local", language, lines[:6]) for language, lines in written_calls().items()]
     whole, first, theirs = [], [], []
     with fresh_home() as home:
         calls = Calls(settings_for(home))
