@@ -123,7 +123,6 @@ def measure(
             line.previous_agent_text,
             previous_customer_text=line.previous_customer_text,
             turn=line.turn,
-            language=language,
         )
         took = (time.perf_counter() - started) * 1000
         measured.append(Measured(line, language, guess.intent, guess.confidence, took))

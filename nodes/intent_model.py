@@ -1,8 +1,9 @@
 """The local intent classifier: one linear head over embeddings, with calibrated confidence.
 
-A line is classified whole, from one embedding, which retrieval uses again. The head has seen single sentences and whole
-turns of several sentences; a whole turn counts as its weightiest sentence (`KIND_PRIORITY`). Reading a stored head takes
-milliseconds and predicting needs NumPy alone; scikit-learn is imported only to train.
+A line is classified whole, from one embedding, which retrieval uses again. One head serves both languages, better than
+one each would. It has seen single sentences and whole turns of several sentences; a whole turn counts as its weightiest
+sentence (`KIND_PRIORITY`). Reading a stored head takes milliseconds and predicting needs NumPy alone; scikit-learn is
+imported only to train.
 """
 
 import os
@@ -123,7 +124,6 @@ class IntentModel:
         *,
         previous_customer_text: str = "",
         turn: int = 0,
-        language: str = "",
     ) -> Prediction:
         """Classify one line of one or more sentences.
 
@@ -132,7 +132,6 @@ class IntentModel:
             previous_agent_text: What the agent said just before; empty when unknown.
             previous_customer_text: The customer's line before that.
             turn: 1 for the first line of the call; 0 when unknown.
-            language: Not used: one head serves both languages better than one each.
         """
         line = Example(text, turn=turn)
         if self._uses_context():
