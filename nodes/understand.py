@@ -1,4 +1,8 @@
-"""What the customer's line means: language, intent with confidence, slots, signals."""
+"""What the customer's line means: language, intent with confidence, slots, signals.
+
+Of the classifier's guess and the model's answer, the one that is more often right at its confidence stands: the classifier's is
+calibrated, the model's is its measured accuracy (`nodes.intent_prompt.MODEL_CONFIDENCE`).
+"""
 
 import time
 
@@ -76,7 +80,7 @@ def _classify(
         "ms": (time.monotonic() - started) * 1000,
         "tokens": asked.tokens if asked else NO_USE["tokens"],
     }
-    if asked:
+    if asked and asked.confidence > guess.confidence:
         understood |= {"intent": asked.intent, "confidence": asked.confidence, "way": "model"}
     return understood
 
