@@ -1,7 +1,7 @@
 """What the customer's line means: language, intent with confidence, slots, signals.
 
-Of the classifier's guess and the model's answer, the one that is more often right at its confidence stands: the classifier's is
-calibrated, the model's is its measured accuracy (`nodes.intent_prompt.MODEL_CONFIDENCE`).
+The model is asked where it is more often right than the guess: below the classifier's threshold, and below the model's own
+measured accuracy (`nodes.intent_prompt.MODEL_CONFIDENCE`).
 """
 
 import time
@@ -13,7 +13,7 @@ from graph.records import Tokens
 from graph.state import CallState, ModelUse, Understood
 from guardrails.check import check_customer
 from guardrails.signals import find_signals
-from nodes.intent_prompt import ask_model
+from nodes.intent_prompt import MODEL_CONFIDENCE, ask_model
 from nodes.resources import Resources, get_resources
 from nodes.slots import fill_slots
 from scripts_library.schema import Campaign, Intent, IntentKind, Language
@@ -70,7 +70,7 @@ def _classify(
         "candidates": [[name, round(share, 4)] for name, share in guess.candidates[:3]],
         "use": NO_USE,
     }
-    if guess.confidence >= model.threshold:
+    if guess.confidence >= min(model.threshold, MODEL_CONFIDENCE):
         return understood
     started = time.monotonic()
     timeout = min(MODEL_SECONDS, context.remaining() / 3)
@@ -80,7 +80,7 @@ def _classify(
         "ms": (time.monotonic() - started) * 1000,
         "tokens": asked.tokens if asked else NO_USE["tokens"],
     }
-    if asked and asked.confidence > guess.confidence:
+    if asked:
         understood |= {"intent": asked.intent, "confidence": asked.confidence, "way": "model"}
     return understood
 
