@@ -13,11 +13,14 @@ from bench.setting import fresh_home, percentile, real_calls, settings_for, tabl
 from graph.session import Calls
 
 TURNS = 200
+LINES = 20
+"""Different real lines, said again with another number: first and last turns are alike in length, and none is remembered."""
 
 
 def run() -> None:
     """Measure and print."""
-    lines = [line for call in real_calls(60, 40) for line in call][:TURNS]
+    some = [line for call in real_calls(4, 10) for line in call][:LINES]
+    lines = [f"{line} {number}" for number in range(100, 100 + TURNS // LINES) for line in some]
     with fresh_home() as home:
         calls = Calls(settings_for(home, llm="fake/scripted"))
         calls.warm_up("save_the_children")
