@@ -109,7 +109,9 @@ class Sop(Data):
     stages: dict[Stage, StagePlan]
     moves: dict[Stage, list[Stage]]
     close_requires: list[Name] = Field(default_factory=list, description="Slots that must be filled before `close`.")
-    repeat_limit: int = Field(default=3, ge=2, le=10, description="Turns in one stage and intent before the loop guard.")
+    repeat_limit: int = Field(
+        default=3, ge=2, le=10, description="Turns in one stage and intent before the loop guard."
+    )
 
 
 class FixedLines(Data):
@@ -145,8 +147,17 @@ class Campaign(Data):
 
 
 IntentKind = Literal[
-    "smalltalk", "question", "information", "interest", "objection", "refusal", "agreement", "goodbye",
-    "opt_out", "handoff", "off_topic",
+    "smalltalk",
+    "question",
+    "information",
+    "interest",
+    "objection",
+    "refusal",
+    "agreement",
+    "goodbye",
+    "opt_out",
+    "handoff",
+    "off_topic",
 ]
 
 

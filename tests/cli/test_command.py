@@ -40,7 +40,9 @@ def test_lines_in_turns_out_as_json(loaded_home: Path, server: FaultServer) -> N
     turns = [json.loads(line) for line in first.stdout.splitlines()]
     assert [turn["turn"] for turn in turns] == [1, 2], "the opening is turn 0 and is not printed"
     assert all(set(turn) >= KEYS for turn in turns)
-    assert all(set(turn["latency_ms"]) == {"understand", "retrieve", "first_sentence", "model", "total"} for turn in turns)
+    assert all(
+        set(turn["latency_ms"]) == {"understand", "retrieve", "first_sentence", "model", "total"} for turn in turns
+    )
     again = run(loaded_home, "chat", "--call", "c1", "--json", stdin="And the trial?\n", **settings)
     assert [json.loads(line)["turn"] for line in again.stdout.splitlines()] == [3], "the call was left open"
     exported = run(loaded_home, "export", "c1", "--json")
