@@ -19,7 +19,7 @@ from graph.calls import CallStore, contact_hash
 from graph.checkpoints import close_checkpointer, keep_latest, open_checkpointer
 from graph.compose import Turn, compose
 from graph.context import Context
-from graph.errors import BadInput, CallEnded, SalesmanError
+from graph.errors import BadInput, CallEnded, ModelUnavailable, SalesmanError
 from graph.lease import lease
 from graph.outcome import outcome_of
 from graph.records import ConversationRecord, TurnRecord
@@ -136,8 +136,17 @@ class Calls:
         if campaign not in self._warm:
             self.resources.library.warm()
             self.resources.intent_model(campaign).predict("hello", "", turn=1)
-            self.resources.model  # noqa: B018 - loaded on access
+            self._reach_model()
             self._warm.add(campaign)
+
+    def _reach_model(self) -> None:
+        """Load the model; a server of somebody else's that is down may come back, so calls go on with approved lines."""
+        try:
+            self.resources.model  # noqa: B018 - loaded on access
+        except ModelUnavailable as error:
+            if not self.settings.llm_base_url:
+                raise
+            log.warning("%s Calls go on with approved lines.", error)
 
     def _read_ahead(self, record: TurnRecord, given: CallState) -> None:
         """Let the model server read the call's system prompt while the customer hears the greeting."""

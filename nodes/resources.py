@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
+from graph.errors import SalesmanError
 from graph.settings import Settings
 from guardrails.context import GuardContext
 from guardrails.quantities import Quantity, allowed_quantities
@@ -79,6 +80,13 @@ class Resources:
         from serving.chat import load_chat_model
 
         return load_chat_model(self.settings)
+
+    def reach_model(self) -> "tuple[BaseChatModel | None, str]":
+        """Return the chat model, or None and why it cannot be reached: a turn goes on without it."""
+        try:
+            return self.model, ""
+        except SalesmanError as error:
+            return None, f"model: {error}"
 
     def campaign(self, name: str) -> CampaignData:
         """Return a campaign as the library holds it, looked up at most every `CAMPAIGN_SECONDS`: once a turn, not once a node."""

@@ -76,11 +76,14 @@ def respond(state: CallState, runtime: Runtime[Context]) -> CallState:
     shown = state.get("released_before", [])
     if shown:
         return {"draft": {"released": shown, "error": "recovery: the process died in mid-reply", "use": NO_USE}}
+    model, why_not = resources.reach_model()
+    if model is None:
+        return {"draft": {"released": [], "error": why_not, "use": NO_USE}}
     prompt = build_prompt(state, resources)
     history = state.get("history", [])
     gate = Gate(guard_context(state, resources), lambda sentence: runtime.stream_writer({"sentence": sentence}))
     answer = Answer()
-    gate.run(speak(resources.model, prompt, context.remaining(), answer, think=context.settings.think), answer)
+    gate.run(speak(model, prompt, context.remaining(), answer, think=context.settings.think), answer)
     draft: Draft = {
         "released": gate.released,
         "blocked": gate.blocked,

@@ -72,9 +72,12 @@ def _classify(
     }
     if guess.confidence >= min(model.threshold, MODEL_CONFIDENCE):
         return understood
+    chat_model, _ = resources.reach_model()
+    if chat_model is None:
+        return understood
     started = time.monotonic()
     timeout = min(MODEL_SECONDS, context.remaining() / 3)
-    asked = ask_model(resources.model, state["customer"], previous, data.intents, language, timeout)
+    asked = ask_model(chat_model, state["customer"], previous, data.intents, language, timeout)
     understood["use"] = {
         "calls": 1,
         "ms": (time.monotonic() - started) * 1000,

@@ -39,8 +39,10 @@ def test_each_failure_ends_in_an_approved_line_within_the_deadline(
     assert took <= DEADLINE + 0.3, f"the turn took {took:.2f} s"
 
 
-def test_no_server_at_all(loaded_home: Path) -> None:
-    calls = calls_for(loaded_home, "http://127.0.0.1:9/v1")
+@pytest.mark.parametrize("model", ["m", ""])
+def test_no_server_at_all(loaded_home: Path, model: str) -> None:
+    url = "http://127.0.0.1:9/v1"
+    calls = Calls(Settings(home=loaded_home, llm_base_url=url, llm_model=model, turn_deadline=DEADLINE))
     calls.start("lantern_local", call="one", language="en")
     turn = calls.turn("one", "How much is it?")
     assert (turn["source"], bool(turn["why"]["error"])) == ("script", True)
