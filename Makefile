@@ -25,7 +25,7 @@ demo: $(VENV)/.base
 	@$(BIN)/salesman demo --campaign $(CAMPAIGN)
 
 app: $(VENV)/.base
-	@$(BIN)/python app.py
+	@$(BIN)/salesman app
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest -q

@@ -1,9 +1,33 @@
-"""`make app`: the managers' desk and the stakeholders' demo, which are not built yet."""
+"""The application's entry: navigation and the chat page; the other pages live in the packages they show."""
 
-from graph.terminal import say
+import streamlit as st
 
-if __name__ == "__main__":
-    say(
-        "The Streamlit application is not part of this release yet. `make demo` shows a call, `salesman chat` holds one,"
+from ui.access import may, require, sign_out_button
+from ui.words import choose_language, t
+
+
+def chat() -> None:
+    """Hold a call as the customer."""
+    require("viewer")
+    st.title(t("common.page_chat"))
+
+
+st.set_page_config(page_title="AI Salesman", page_icon=":material/forum:", layout="wide")
+with st.sidebar:
+    choose_language()
+pages = [st.Page(chat, title=t("common.page_chat"), icon=":material/forum:", url_path="chat", default=True)]
+if may("editor"):
+    pages.append(
+        st.Page("scripts_library/page.py", title=t("common.page_desk"), icon=":material/edit_note:", url_path="desk")
     )
-    say("and `salesman scripts` edits the library.")
+if may("viewer"):
+    pages.append(st.Page("graph/page.py", title=t("common.page_calls"), icon=":material/call:", url_path="calls"))
+    pages.append(
+        st.Page(
+            "evaluation/page.py", title=t("common.page_evaluation"), icon=":material/fact_check:", url_path="quality"
+        )
+    )
+page = st.navigation(pages)
+with st.sidebar:
+    sign_out_button()
+page.run()

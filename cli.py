@@ -17,6 +17,7 @@ from graph.errors import SalesmanError
 from graph.settings import get_settings
 from graph.terminal import dump, note, say
 from scripts_library.commands import app as scripts_app
+from ui import commands as ui_commands
 
 app = typer.Typer(
     help="Guarded sales conversations on your own machine.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -25,7 +26,9 @@ models_app = typer.Typer(help="Model weights: what there is, and fetching them."
 evaluate_app = typer.Typer(help="Measure the parts of the agent.", no_args_is_help=True)
 app.command()(calls.chat)
 app.command()(calls.demo)
+app.command("app")(ui_commands.serve_app)
 app.add_typer(scripts_app, name="scripts")
+app.add_typer(ui_commands.users, name="users")
 app.add_typer(models_app, name="models")
 app.add_typer(evaluate_app, name="evaluate")
 app.command()(calls.show)

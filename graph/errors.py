@@ -30,3 +30,7 @@ class CallBusy(SalesmanError):
 
 class CallEnded(SalesmanError):
     """Seen by whoever continues a call that an opt-out ended for good."""
+
+
+class Cancelled(SalesmanError):
+    """Raised inside long work whose user has cancelled it; nothing was changed."""

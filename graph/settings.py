@@ -6,6 +6,7 @@ project and may be imported from anywhere; nodes never read ``os.environ``.
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, SecretStr
@@ -50,6 +51,22 @@ class Settings(BaseSettings):
     )
     turn_deadline: float = Field(
         default=10.0, gt=0.5, le=120, description="Seconds within which every turn ends, whatever the model does."
+    )
+    auth: Literal["", "password", "oidc"] = Field(
+        default="",
+        description="Who may open the application: empty = whoever reaches it, `password` = users of `salesman users add`, `oidc` = an identity provider.",
+    )
+    roles: str = Field(
+        default="viewer, editor, supervisor",
+        description="What everyone may do where there is no sign-in: viewer (chat, calls), editor (desk), supervisor (take over).",
+    )
+    oidc_metadata_url: str = Field(
+        default="", description="The identity provider's `…/.well-known/openid-configuration`, for `oidc`."
+    )
+    oidc_client_id: str = Field(default="", description="Client id at the identity provider.")
+    oidc_client_secret: SecretStr = Field(default=SecretStr(""), description="Client secret there.")
+    public_url: str = Field(
+        default="http://localhost:8501", description="Address under which browsers reach the application, for `oidc`."
     )
     think: bool = Field(default=False, description="Let the model think before it speaks; thoughts are never shown.")
 

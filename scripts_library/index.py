@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from graph.errors import BadInput
 from graph.settings import Settings
 from scripts_library.locks import IndexLock, ReadWriteGuard
+from scripts_library.server import running_server
 
 _HNSW = {"space": "cosine", "ef_search": 100, "batch_size": 100, "sync_threshold": 100}
 """An index of at least 100 vectors is kept on disk: a cold first search takes 4 ms instead of 110 (at 500 vectors)."""
@@ -61,7 +62,7 @@ class ChromaIndex:
     """Chroma behind a few verbs; safe for the threads of a process. Obtain it with `open_index`."""
 
     def __init__(self, settings: Settings) -> None:
-        self._url = settings.chroma_url.strip()
+        self._url = settings.chroma_url.strip() or running_server(settings.home)
         self._folder = settings.home.resolve() / "chroma"
         self._lock = None if self._url else IndexLock(settings.home.resolve() / "chroma.lock", self._forget)
         self._guard = ReadWriteGuard()

@@ -1,0 +1,8 @@
+"""A page of the application."""
+
+import streamlit as st
+
+from ui.access import require
+
+require("viewer")
+st.title("…")
