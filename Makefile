@@ -6,7 +6,7 @@ CAMPAIGN ?= save_the_children
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: demo app test test-slow lint bench train-env clean
+.PHONY: demo app test test-slow test-browser screenshots lint bench train-env clean
 
 $(VENV)/.base: $(SOURCES)
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it, or name yours with PYTHON=..."; exit 2; }
@@ -32,6 +32,13 @@ test: $(VENV)/.dev
 
 test-slow: $(VENV)/.dev
 	@$(BIN)/python -m pytest -q -m slow --timeout 1800
+
+test-browser: $(VENV)/.dev
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { echo "A Chromium is needed: e.g. apt install chromium"; exit 2; }
+	@$(BIN)/python -m pytest -q -m browser --timeout 600
+
+screenshots: $(VENV)/.dev
+	@$(BIN)/python -m tests.ui.screenshots
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .

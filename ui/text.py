@@ -6,8 +6,10 @@ import streamlit as st
 
 _JOINER = "\u2060"
 """A zero-width sign that keeps what Markdown finds after unescaping (links, addresses, :shortcodes:) from being found."""
-_SIGNS = re.compile(r"([\\`*_{}\[\]()#+.!|<>~$\-])")
-_FOUND_LATE = re.compile(r":(?=[\w/+\-])|(?<=www)(?=\\?\.)|(?=@)", re.IGNORECASE)
+_SIGNS = re.compile(r"([\\&`*_{}\[\]()#+.!|<>~$\-])")
+_FOUND_LATE = re.compile(
+    r":(?=[\w/+\-])|(?<=www)(?=\\?\.)|(?=@)|(?<=\\-)(?=\\[>\-])|(?<=\\<)(?=\\-)|(?<=[<>~])(?==)", re.IGNORECASE
+)
 
 
 def plain(text: object) -> str:
