@@ -65,7 +65,7 @@ def start(
         model_path: A GGUF file.
         home: Folder for its log and for evaluated prompt heads (`Settings.home`).
         model: The name it serves under; by default the file's stem.
-        n_parallel: Slots: answers at once, each with its own context and prefix.
+        n_parallel: Slots for calls: answers at once, each with its own context and prefix. One more is for what is asked aside.
         n_ctx: Tokens of context a slot, at least 512.
         threads: CPU threads; by default one for each CPU this process may use.
         adapter: A LoRA adapter as GGUF.
@@ -90,7 +90,7 @@ def start(
         "model": name,
         "host": host,
         "port": port,
-        "n_parallel": n_parallel,
+        "n_parallel": n_parallel + 1,
         "n_ctx": n_ctx,
         "threads": threads or len(os.sched_getaffinity(0)),
         "adapter": str(adapter) if adapter else "",
@@ -111,7 +111,7 @@ def start(
     if not address.startswith("http"):
         _end(process)
         raise ModelUnavailable(f"The embedded model server did not start on {model_path}: {_last_error(log)}")
-    keeper = SlotKeeper(address, n_parallel, prefixes, _fingerprint(n_parallel * n_ctx, model_path, adapter))
+    keeper = SlotKeeper(address, n_parallel, prefixes, _fingerprint((n_parallel + 1) * n_ctx, model_path, adapter))
     return EmbeddedServer(f"{address}/v1", name, keeper, process)
 
 

@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +26,17 @@ READ_SECONDS = 120.0
 RESTORE_SECONDS = 2.0
 _NEAR = 0.9
 """A saved head that shares this part of a new one makes saving the new one needless."""
+_aside: ContextVar[bool] = ContextVar("aside", default=False)
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Mark what is asked inside the `with` as no part of any call: it has a slot of its own, so no call loses its."""
+    token = _aside.set(True)
+    try:
+        yield
+    finally:
+        _aside.reset(token)
 
 
 @dataclass
@@ -42,14 +54,15 @@ class SlotKeeper:
 
     Args:
         address: The server, without `/v1`.
-        count: Its slots.
+        count: Slots for calls; the server has one more, the last, for what is asked aside.
         folder: Where evaluated heads lie; the server's `slot_save_path`.
         fingerprint: What an evaluated head depends on: weights, adapter, version of llama.cpp.
     """
 
     def __init__(self, address: str, count: int, folder: Path, fingerprint: str) -> None:
         self._http = httpx.Client(base_url=address, timeout=READ_SECONDS, trust_env=False)
-        self._slots = [_Slot() for _ in range(count)]
+        self._count = count
+        self._slots = [_Slot() for _ in range(count + 1)]
         self._folder = folder
         self._fingerprint = fingerprint
         self._lock = threading.Lock()
@@ -64,7 +77,8 @@ class SlotKeeper:
             said: The request's messages, one string each, role included.
 
         Yields:
-            The slot to name in the request (`id_slot`), or None when all are busy and the server shall queue it.
+            The slot to name in the request (`id_slot`), or None when all are busy and the server shall queue it. What is
+            asked aside waits for its own slot.
         """
         number = self._take(said)
         try:
@@ -108,18 +122,31 @@ class SlotKeeper:
 
     def _take(self, said: Sequence[str]) -> int | None:
         with self._lock:
-            own = max(range(len(self._slots)), key=lambda n: self._continues(n, said))
-            if not self._continues(own, said) or (self._slots[own].busy and not self._slots[own].reading_head):
-                idle = [n for n, slot in enumerate(self._slots) if not slot.busy]
-                if not idle:
-                    return None
-                own = min(idle, key=lambda n: self._slots[n].used)
-                self._load_head(own, said)
+            own = self._aside_slot(said) if _aside.get() else self._call_slot(said)
+            if own is None:
+                return None
             slot = self._slots[own]
             self._clock += 1
             slot.used, slot.said = self._clock, list(said)
             slot.busy += 1
             return own
+
+    def _aside_slot(self, said: Sequence[str]) -> int:
+        own = self._count
+        if not self._slots[own].busy and not self._continues(own, said):
+            self._load_head(own, said)
+        return own
+
+    def _call_slot(self, said: Sequence[str]) -> int | None:
+        own = max(range(self._count), key=lambda n: self._continues(n, said))
+        if self._continues(own, said) and (not self._slots[own].busy or self._slots[own].reading_head):
+            return own
+        idle = [n for n in range(self._count) if not self._slots[n].busy]
+        if not idle:
+            return None
+        own = min(idle, key=lambda n: self._slots[n].used)
+        self._load_head(own, said)
+        return own
 
     def _continues(self, number: int, said: Sequence[str]) -> int:
         """Count the messages shared with a slot if the request carries its conversation on, else 0.
