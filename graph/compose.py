@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graph.calls import now
-from graph.records import Latency, Tokens, TurnRecord
+from graph.records import Answering, Latency, Tokens, TurnRecord
 from graph.state import CallState, ModelUse
 from nodes.understand import NO_USE
 
@@ -21,6 +21,7 @@ class Turn:
     header: Mapping[str, Any]
     released: list[str] = field(default_factory=list)
     recovered: bool = False
+    answering: Answering = "scripts"
 
 
 def _sum(uses: list[ModelUse]) -> ModelUse:
@@ -78,6 +79,7 @@ def compose(state: CallState, turn: Turn, started: float, first_sentence: float)
             "slots": state.get("slots", {}),
             "intent_way": understood.get("way", "none") if turn.customer else "none",
             "intent_candidates": understood.get("candidates", []) if turn.customer else [],
+            "scores": plan.get("scores", []),
             "no_hit": plan.get("no_hit", ""),
             "lead": plan.get("lead", ""),
             "turn_prompt": draft.get("turn_prompt", ""),
@@ -90,6 +92,8 @@ def compose(state: CallState, turn: Turn, started: float, first_sentence: float)
             "error": said.get("error", ""),
         },
     }
+    if turn.answering != "scripts":
+        record["why"]["answering"] = turn.answering
     if turn.recovered:
         record["recovered"] = True
     return record

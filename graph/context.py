@@ -1,11 +1,12 @@
 """What a run of the graph is given beside its state: names and numbers, never objects with a life of their own.
 
-This module imports nothing of the project but `graph.settings` and may be imported from anywhere.
+This module imports nothing of the project but `graph.records` and `graph.settings` and may be imported from anywhere.
 """
 
 import time
 from dataclasses import dataclass, field
 
+from graph.records import Answering
 from graph.settings import Settings, get_settings
 
 
@@ -16,6 +17,10 @@ class Context:
     settings: Settings = field(default_factory=get_settings)
     started: float = field(default_factory=time.monotonic)
     """Monotonic seconds at which the customer's line came in."""
+    answering: Answering = "scripts"
+    """What the model's prompt is made of; the guard and the campaign's approved lines are the same in all."""
+    drafts: tuple[str, ...] = ()
+    """What-if answers only: ids of scripts whose latest version is used instead of the published one."""
 
     def remaining(self, reserve: float = 0.25) -> float:
         """Return the seconds left of the turn's deadline, less `reserve` for what follows the model."""

@@ -11,6 +11,8 @@ RECORD_VERSION = 1
 
 Source = Literal["model", "repair", "script", "human"]
 Action = Literal["blocked", "marked"]
+Answering = Literal["scripts", "goals", "few_shot"]
+"""`scripts`: this turn's scripts lead the model. `goals`: the stage's goal alone does. `few_shot`: the same few examples in every turn."""
 
 
 class ScriptRef(TypedDict):
@@ -63,6 +65,10 @@ class Why(TypedDict, total=False):
     """What the call knows after this turn."""
     intent_way: Literal["classifier", "model", "signal", "none"]
     intent_candidates: list[list[str | float]]
+    answering: Answering
+    """Absent: `scripts`."""
+    scores: list[float]
+    """Similarity of the customer's line to each of the turn's `scripts`, 0..1."""
     no_hit: Literal["", "general", "none"]
     """Retrieval: "" = scripts of the intent; `general` = the stage's; `none` = the stage's goal alone."""
     turn_prompt: str

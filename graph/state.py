@@ -2,7 +2,7 @@
 
 | key | written by |
 |---|---|
-| `call` `campaign` `profile` `strategy` `turn` `customer` `asked_language` `released_before` | the session (input of a turn) |
+| `call` `campaign` `profile` `strategy` `turn` `customer` `asked_language` `released_before` `shown` `withheld` | the session (input of a turn) |
 | `language` `understood` `slots` | `understand` |
 | `stage` `move` `objections` `refusals` | `advance` |
 | `plan` `used_scripts` | the stage nodes (`opening`, `analysis`, `objection`, `close`) |
@@ -77,6 +77,8 @@ class Plan(TypedDict, total=False):
     """This turn's outline (DOGA)."""
 
     scripts: list[ScriptRef]
+    scores: list[float]
+    """Similarity of the customer's line to each script."""
     no_hit: Literal["", "general", "none"]
     situation: str
     """What the first script is for, or the stage's goal."""
@@ -144,6 +146,11 @@ class CallState(TypedDict, total=False):
     """`en` or `zh` fixed for the call; empty: the reply follows the customer."""
     released_before: list[str]
     """Recovery only: sentences that the customer saw before the process died."""
+
+    shown: list[str]
+    """Ids of scripts that this call is given first (A/B tests)."""
+    withheld: list[str]
+    """Ids of scripts that this call is never given (A/B tests)."""
 
     language: str
     """Language of the reply."""

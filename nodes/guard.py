@@ -46,7 +46,7 @@ def _repair(
     state: CallState, context: Context, resources: Resources, rules: GuardContext, draft: Draft, gate: Gate
 ) -> Answer:
     """Ask once more with the breach named; only when nothing was released yet."""
-    prompt = build_prompt(state, resources)
+    prompt = build_prompt(state, resources, context.answering)
     reasons = "; ".join(hit["reason"] for hit in draft["hits"])
     turn = str(prompt[-1].content)
     prompt[-1] = HumanMessage(render(f"repair.{state['language']}", turn=turn, reasons=reasons))

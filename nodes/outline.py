@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from graph.context import Context, context_of
 from graph.state import CallState, Plan
 from nodes.lines import filled, least_recent, values_for
 from nodes.resources import Resources, get_resources
+from scripts_library.retrieval import Search
 from scripts_library.schema import Campaign, Language, Script, Stage
 
 K = 3
@@ -36,22 +38,40 @@ def _missing_slot(campaign: Campaign, stage: Stage, language: Language, slots: d
     return []
 
 
+def _search(state: CallState, stage: Stage, language: Language, context: Context, resources: Resources) -> Search:
+    """Fetch scripts: none that the call's A/B tests withhold, those that they show first; in circles none that was used."""
+    used = state.get("used_scripts", []) if state["move"]["other_script"] else []
+    vector = resources.embedder.query([state["customer"]])[0]
+    tried: dict[str, Any] = {"drafts": context.drafts} if context.drafts else {}
+    if state.get("shown"):
+        tried["prefer"] = state["shown"]
+    return resources.library.search(
+        state["campaign"],
+        language,
+        stage,
+        state["understood"]["intent"],
+        vector,
+        k=K,
+        exclude={*used, *state.get("withheld", [])},
+        **tried,
+    )
+
+
 def plan_stage(state: CallState, stage: Stage, given: Context | None) -> CallState:
     """Fetch the stage's scripts for the customer's intent and build the turn's outline.
 
     The no-hit policy is the library's (`scripts_library.library.Library.search`): scripts of the intent, else the stage's
-    general ones, else none; with none, the stage's goal is the outline and its fallback lines are the approved lines.
+    general ones, else none; with none, the stage's goal is the outline and its fallback lines are the approved lines. So they
+    are where the call is answered without scripts (`Context.answering`).
     """
     started = time.monotonic()
-    resources: Resources = get_resources(context_of(given).settings)
+    context = context_of(given)
+    resources: Resources = get_resources(context.settings)
     campaign = resources.campaign(state["campaign"]).campaign
     language: Language = state["language"]  # type: ignore[assignment]
     used = state.get("used_scripts", [])
-    exclude = set(used) if state["move"]["other_script"] else set()
-    vector = resources.embedder.query([state["customer"]])[0]
-    found = resources.library.search(
-        state["campaign"], language, stage, state["understood"]["intent"], vector, k=K, exclude=exclude
-    )
+    with_scripts = context.answering == "scripts"
+    found = _search(state, stage, language, context, resources) if with_scripts else Search([], "")
     scripts = [hit.script for hit in found.hits]
     lines = _lines(scripts, campaign, stage, language, state)
     goal = campaign.sop.stages[stage].goal[language]
@@ -59,10 +79,11 @@ def plan_stage(state: CallState, stage: Stage, given: Context | None) -> CallSta
     earlier = [turn["reply"] for turn in state.get("history", [])]
     plan: Plan = {
         "scripts": [{"id": script.id, "version": script.version} for script in scripts],
+        "scores": [round(hit.score, 4) for hit in found.hits],
         "no_hit": found.no_hit,
         "situation": scripts[0].title if scripts else goal,
         "outline": outline + _missing_slot(campaign, stage, language, state.get("slots", {})),
-        "lead": least_recent(lines, earlier)[0],
+        "lead": least_recent(lines, earlier)[0] if with_scripts else "",
         "lines": lines,
         "ms": (time.monotonic() - started) * 1000,
     }

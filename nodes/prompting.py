@@ -20,8 +20,8 @@ CONTROL = re.compile(r"<\|[^|>]{0,40}\|>|</?think>|\[/?INST\]|[\x00-\x08\x0b-\x1
 """Chat-template tokens and control characters, which no customer's text may carry into a prompt."""
 
 PROMPT_MARKS = (
-    "The customer said:", "Do now:", "Example line", "Your reply:", "Not like this", "facts above", "Calling tip", "Customer profile",
-    "客户说：", "现在要做", "参考说法", "你的回复", "不能这样说", "上面的事实", "沟通要点", "客户资料",
+    "The customer said:", "Do now:", "Example line", "Your reply:", "Not like this", "facts above", "Calling tip", "Customer profile", "Example exchanges",
+    "客户说：", "现在要做", "参考说法", "你的回复", "不能这样说", "上面的事实", "沟通要点", "客户资料", "对话示例",
 )  # fmt: skip
 """Headings of our prompts: spoken aloud they are a leak."""
 

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
@@ -49,7 +49,7 @@ class Resources:
     _campaigns: dict[str, tuple[float, CampaignData]] = field(default_factory=dict)
     _loaded: dict[str, tuple[object, object]] = field(default_factory=dict)
 
-    def _once(self, key: str, load: Callable[[], T], stamp: object = None) -> T:
+    def once(self, key: str, load: Callable[[], T], stamp: object = None) -> T:
         """Load once per key; again when `stamp` is another object (an edited campaign)."""
         held = self._loaded.get(key)
         if held is None or held[0] is not stamp:
@@ -65,14 +65,14 @@ class Resources:
         """The embedding model."""
         from serving.embed import load_embedder
 
-        return self._once("embedder", lambda: load_embedder(self.settings))
+        return self.once("embedder", lambda: load_embedder(self.settings))
 
     @property
     def library(self) -> "Library":
         """The script library."""
         from scripts_library.library import open_library
 
-        return self._once("library", lambda: open_library(self.settings, self.embedder))
+        return self.once("library", lambda: open_library(self.settings, self.embedder))
 
     @property
     def model(self) -> "BaseChatModel":
@@ -99,7 +99,7 @@ class Resources:
     def fact_quantities(self, name: str) -> dict[str, frozenset[Quantity]]:
         """Return the numbers that each fact of a campaign states, in any language."""
         data = self.campaign(name)
-        return self._once(
+        return self.once(
             f"quantities:{name}",
             lambda: {fact.id: allowed_quantities(fact.text.values()) for fact in data.campaign.facts},
             stamp=data,
@@ -110,19 +110,24 @@ class Resources:
         from nodes.intent_model import load_intent_model
 
         data = self.campaign(name)
-        return self._once(
+        return self.once(
             f"intent:{name}", lambda: load_intent_model(data, self.embedder, self.settings.home), stamp=data
         )
 
     def fact_sheet(self, name: str, language: Language) -> GuardContext:
         """Return what may be said in a campaign, before anything of a call is known."""
         data = self.campaign(name)
-        return self._once(
+        return self.once(
             f"facts:{name}:{language}", lambda: fact_sheet(data.campaign, language, PROMPT_MARKS), stamp=data
         )
 
 
 @lru_cache(maxsize=8)
-def get_resources(settings: Settings) -> Resources:
-    """Return the process's resources for these settings."""
+def _shared(settings: Settings) -> Resources:
     return Resources(settings)
+
+
+@lru_cache(maxsize=32)
+def get_resources(settings: Settings) -> Resources:
+    """Return the process's resources for these settings; settings that differ in the model alone share all but the model."""
+    return replace(_shared(settings.model_copy(update={"llm": "", "llm_model": ""})), settings=settings)

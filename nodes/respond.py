@@ -4,18 +4,20 @@ from langchain_core.messages import BaseMessage
 from langgraph.runtime import Runtime
 
 from graph.context import Context, context_of
+from graph.records import Answering
 from graph.state import CallState, Draft
+from nodes.examples import few_shot
 from nodes.guarding import guard_context
 from nodes.prompting import as_data, messages, prompt_hash, quoted, render
 from nodes.release import Gate
 from nodes.resources import Resources, get_resources
 from nodes.speak import Answer, speak
 from nodes.understand import NO_USE
-from scripts_library.schema import Language
+from scripts_library.schema import Campaign, Language
 from serving.chat import model_label
 
 
-def system_prompt(state: CallState, resources: Resources) -> str:
+def system_prompt(state: CallState, resources: Resources, answering: Answering = "scripts") -> str:
     """Render the part of the prompt that stays the same for the whole call."""
     campaign = resources.campaign(state["campaign"]).campaign
     language: Language = state["language"]  # type: ignore[assignment]
@@ -30,15 +32,24 @@ def system_prompt(state: CallState, resources: Resources) -> str:
         organisation=campaign.agent.organisation[language],
         goal=campaign.goal[language],
         facts="\n".join(f"- {fact.text[language]}" for fact in campaign.facts),
-        stages="\n".join(f"- {stage}: {plan.goal[language]}" for stage, plan in campaign.sop.stages.items()),
+        guide=_guide(campaign, language, resources, answering),
         profile="; ".join(profile) or "-",
         strategy=(chosen or campaign.strategies)[0].text[language],
     )
 
 
-def turn_prompt(state: CallState, resources: Resources) -> str:
+def _guide(campaign: Campaign, language: Language, resources: Resources, answering: Answering) -> str:
+    """Render what leads the model through the whole call: the stages with their goals, or a few examples."""
+    if answering == "few_shot":
+        return render(f"examples.{language}", examples=few_shot(resources, campaign.name, language))
+    stages = "\n".join(f"- {stage}: {plan.goal[language]}" for stage, plan in campaign.sop.stages.items())
+    return render(f"stages.{language}", stages=stages)
+
+
+def turn_prompt(state: CallState, resources: Resources, answering: Answering = "scripts") -> str:
     """Render the last message: what the customer said, where the call stands, what to do now, an example, the cue.
 
+    Without scripts there is no example, and with `few_shot` neither a stage nor a thing to do.
     What the call has learnt is repeated only when the turns that told it have left the window.
     """
     campaign = resources.campaign(state["campaign"]).campaign
@@ -51,21 +62,20 @@ def turn_prompt(state: CallState, resources: Resources) -> str:
             f"{slot.label[language]}: {as_data(slots[slot.name], 60)}" for slot in campaign.slots if slot.name in slots
         ]
         known = {"en": " Known: {}.", "zh": "已知：{}。"}[language].format("; ".join(facts)) if facts else ""
+    customer = quoted(state["customer"], language)
+    if answering == "few_shot":
+        return render(f"turn_few_shot.{language}", customer=customer, known=known)
     plan = state["plan"]
-    return render(
-        f"turn.{language}",
-        customer=quoted(state["customer"], language),
-        stage=state["stage"],
-        situation=plan["situation"].rstrip(".。"),
-        known=known,
-        outline="; ".join(step.rstrip(".;。；") for step in plan["outline"]),
-        lead=plan["lead"],
-    )
+    outline = "; ".join(step.rstrip(".;。；") for step in plan["outline"])
+    now = {"customer": customer, "stage": state["stage"], "known": known, "outline": outline}
+    if answering == "goals":
+        return render(f"turn_goals.{language}", **now)
+    return render(f"turn.{language}", **now, situation=plan["situation"].rstrip(".。"), lead=plan["lead"])
 
 
-def build_prompt(state: CallState, resources: Resources) -> list[BaseMessage]:
+def build_prompt(state: CallState, resources: Resources, answering: Answering = "scripts") -> list[BaseMessage]:
     """Return the prompt as sent."""
-    system, last = system_prompt(state, resources), turn_prompt(state, resources)
+    system, last = system_prompt(state, resources, answering), turn_prompt(state, resources, answering)
     return messages(system, state.get("history", []), last, state["language"])
 
 
@@ -79,7 +89,7 @@ def respond(state: CallState, runtime: Runtime[Context]) -> CallState:
     model, why_not = resources.reach_model()
     if model is None:
         return {"draft": {"released": [], "error": why_not, "use": NO_USE}}
-    prompt = build_prompt(state, resources)
+    prompt = build_prompt(state, resources, context.answering)
     history = state.get("history", [])
     gate = Gate(guard_context(state, resources), lambda sentence: runtime.stream_writer({"sentence": sentence}))
     answer = Answer()
