@@ -159,6 +159,15 @@ class CallStore:
         """Return the turn that an idempotency key made: `turn`, `customer`, `record` (None while unfinished)."""
         return self._one(turn_table.c.call == call, turn_table.c.key == key)
 
+    def met(self, call: str, key: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+        """Return the turn that has no answer yet and the turn of a key, in one query; see `unfinished` and `by_key`."""
+        wanted = turn_table.c.record.is_(None) | (turn_table.c.key == key)
+        query = select(turn_table).where(turn_table.c.call == call, wanted).order_by(turn_table.c.turn)
+        with self.engine.connect() as connection:
+            rows = [self._read(row) for row in connection.execute(query).mappings()]
+        left = next((row for row in reversed(rows) if row["record"] is None), None)
+        return left, next((row for row in rows if row["key"] == key), None)
+
     def unfinished(self, call: str) -> dict[str, Any] | None:
         """Return the turn that has no answer yet: `turn`, `customer`, `human`, `released`."""
         return self._one(turn_table.c.call == call, turn_table.c.record.is_(None))
@@ -178,8 +187,10 @@ class CallStore:
         query = select(turn_table).where(*where).order_by(turn_table.c.turn.desc()).limit(1)
         with self.engine.connect() as connection:
             row = connection.execute(query).mappings().first()
-        if row is None:
-            return None
+        return self._read(row) if row else None
+
+    @staticmethod
+    def _read(row: Mapping[Any, Any]) -> dict[str, Any]:
         record = json.loads(row["record"]) if row["record"] else None
         return {**row, "released": json.loads(row["released"]), "record": record}
 

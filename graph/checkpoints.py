@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from functools import lru_cache
+from pathlib import Path
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.sqlite import SqliteSaver
@@ -13,9 +14,9 @@ os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
 """Checkpoints hold plain data; anything else in the database is not brought to life."""
 
 
-def _sqlite(settings: Settings) -> SqliteSaver:
-    settings.home.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(settings.home / "checkpoints.db", check_same_thread=False, timeout=10)
+def _sqlite(home: Path) -> SqliteSaver:
+    home.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(home / "checkpoints.db", check_same_thread=False, timeout=10)
     connection.execute("PRAGMA synchronous=NORMAL")
     saver = SqliteSaver(connection)
     saver.setup()
@@ -40,18 +41,21 @@ def _postgres(url: str) -> BaseCheckpointSaver[str]:
     return saver
 
 
-@lru_cache(maxsize=8)
 def open_checkpointer(settings: Settings) -> BaseCheckpointSaver[str]:
-    """Return the process's checkpointer for these settings."""
-    url = settings.database_url.get_secret_value()
-    return _postgres(url) if url else _sqlite(settings)
+    """Return the process's checkpointer for these settings' database."""
+    return _opened(settings.home, settings.database_url.get_secret_value())
+
+
+@lru_cache(maxsize=8)
+def _opened(home: Path, url: str) -> BaseCheckpointSaver[str]:
+    return _postgres(url) if url else _sqlite(home)
 
 
 def close_checkpointer(saver: BaseCheckpointSaver[str]) -> None:
     """Give PostgreSQL's connections back; a SQLite file needs no farewell."""
     if not isinstance(saver, SqliteSaver):
         saver.conn.close()  # type: ignore[attr-defined]
-        open_checkpointer.cache_clear()
+        _opened.cache_clear()
 
 
 def keep_latest(saver: BaseCheckpointSaver[str], call: str) -> None:

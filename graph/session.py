@@ -8,31 +8,33 @@ unfinished is finished by whoever comes next.
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 from langgraph.types import Command
 
-from graph.build import build_graph
+from graph.build import SalesGraph, build_graph
 from graph.calls import CallStore, contact_hash
 from graph.checkpoints import close_checkpointer, keep_latest, open_checkpointer
 from graph.compose import Turn, compose
 from graph.context import Context
 from graph.errors import BadInput, CallEnded, ModelUnavailable, SalesmanError
+from graph.failure import state_after_failure
 from graph.lease import lease
 from graph.outcome import outcome_of
-from graph.records import ConversationRecord, TurnRecord
+from graph.preview import fresh_state
+from graph.records import Answering, ConversationRecord, TurnRecord
 from graph.settings import Settings, get_settings
-from graph.state import CallState, Exchange
+from graph.starting import check_start, given_for
+from graph.state import CallState
 from graph.tracing import turn_trace
-from nodes.lines import filled, values_for
-from nodes.release import join
 from nodes.resources import get_resources
 from nodes.respond import system_prompt
-from nodes.understand import NO_USE
+from nodes.understand import language_of
 from scripts_library.database import engine_for
-from scripts_library.schema import Campaign, Language, Stage
+from scripts_library.schema import Language, Stage
+from serving.slots import aside
 
 log = logging.getLogger(__name__)
 
@@ -51,13 +53,21 @@ def _unheard(sentence: str) -> None:
 class Calls:
     """Holds calls, many at once, from any thread."""
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, *, answering: Answering = "scripts") -> None:
+        """Open what calls stand on.
+
+        Args:
+            settings: The process's own by default.
+            answering: What the model's prompt is made of; other than `scripts` for comparisons, and told by each turn's record.
+        """
         self.settings = settings or get_settings()
+        self.answering: Answering = answering
         self.resources = get_resources(self.settings)
         self.engine = engine_for(self.settings)
         self.store = CallStore(self.engine)
         self.saver = open_checkpointer(self.settings)
         self.graph = build_graph(self.saver)
+        self._unkept = build_graph()
         self._warm: set[str] = set()
         self._ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead")
         """Work for the next turn, done while the customer reads."""
@@ -110,11 +120,21 @@ class Calls:
                     "contact": hashed,
                 },
             )
+            header = self.store.header(call)
             turn = self.store.begin(call, "opening", "")
-            record = self._customer_turn(call, turn, "", on_sentence)
-        given = self._given(self.store.header(call), call, turn, "")
+            record = self._customer_turn(call, turn, "", on_sentence, header)
+        given = given_for(header, call, turn, "")
         self._ahead.submit(self._read_ahead, record, given)
         return record
+
+    def for_model(self, name: str) -> "Calls":
+        """Return calls answered by another model, on the same home: all but the model is shared.
+
+        Args:
+            name: A name of the catalogue, or `fake/…`; with a server of `SALESMAN_LLM_BASE_URL`, a name of its own.
+        """
+        field = "llm_model" if self.settings.llm_base_url else "llm"
+        return Calls(self.settings.model_copy(update={field: name}), answering=self.answering)
 
     def idle(self) -> None:
         """Wait until the work for the next turn is done."""
@@ -154,7 +174,7 @@ class Calls:
 
         state: CallState = {**given, "language": record["why"]["language"]}
         try:
-            prefill(self.resources.model, system_prompt(state, self.resources))
+            prefill(self.resources.model, system_prompt(state, self.resources, self.answering))
         except SalesmanError as error:
             log.info("call %s: its system prompt was not read ahead: %s", record["call"], error)
 
@@ -185,20 +205,24 @@ class Calls:
             raise BadInput("The customer's line is empty; type what the customer says.")
         key = key or uuid.uuid4().hex
         with lease(self.settings, self.engine, call):
-            self._finish_unfinished(call)
-            known = self.store.by_key(call, key)
+            left, known = self.store.met(call, key)
+            if left:
+                self._finish(call, left)
+                known = self.store.by_key(call, key)
             if known:
                 return self._deliver(cast(TurnRecord, known["record"]), on_record)
-            if self.store.header(call)["outcome"]["status"] == "opted_out":
+            header = self.store.header(call)
+            if header["outcome"]["status"] == "opted_out":
                 raise CallEnded(f"Call {call} ended with an opt-out: the customer may not be spoken to again.")
             turn = self.store.begin(call, key, text.strip())
-            return self._deliver(self._customer_turn(call, turn, text.strip(), on_sentence), on_record)
+            return self._deliver(self._customer_turn(call, turn, text.strip(), on_sentence, header), on_record)
 
     def recover(self, call: str, on_record: OnRecord | None = None) -> TurnRecord | None:
         """Finish the turn that a killed process left, or return the last one if it was never shown; None when all is well."""
         with lease(self.settings, self.engine, call):
-            left = self._finish_unfinished(call) or self.store.undelivered(call)
-            return self._deliver(left, on_record) if left else None
+            left = self.store.unfinished(call)
+            shown = self._finish(call, left) if left else self.store.undelivered(call)
+            return self._deliver(shown, on_record) if shown else None
 
     def _deliver(self, record: TurnRecord, on_record: OnRecord | None) -> TurnRecord:
         if on_record:
@@ -222,19 +246,82 @@ class Calls:
             raise BadInput("The person's line is empty; type what the customer shall read, or give the call back.")
         key = key or uuid.uuid4().hex
         with lease(self.settings, self.engine, call):
-            self._finish_unfinished(call)
+            if left := self.store.unfinished(call):
+                self._finish(call, left)
             if known := self.store.by_key(call, key):
                 return cast(TurnRecord, known["record"])
             if not self.graph.get_state(self._config(call)).interrupts:
                 raise BadInput(f"Call {call} does not wait for a person.")
             if not text.strip():
-                self._stream(call, _resume("", 0, give_back=True), Context(self.settings), _unheard)
+                self._stream(call, _resume("", 0, give_back=True), self._context(), _unheard)
                 return None
             turn = self.store.begin(call, key, "", human=text.strip())
             header = self.store.header(call)
             return self._answer(
                 Turn(call, turn, "", header), _resume(text.strip(), turn, give_back=give_back), _unheard
             )
+
+    def preview(
+        self,
+        campaign: str,
+        text: str,
+        *,
+        call: str | None = None,
+        language: str | None = None,
+        stage: Stage = "opening",
+        profile: Mapping[str, str] | None = None,
+        strategy: str | None = None,
+        answering: Answering | None = None,
+        drafts: Sequence[str] = (),
+        on_sentence: OnSentence = _unheard,
+    ) -> TurnRecord:
+        """Answer a line as a call would, and keep nothing: no turn, no trace, and no live call waits or loses its place.
+
+        Args:
+            campaign: Name of a campaign.
+            text: The customer's line.
+            call: Answer in the present state of this call; else in a fresh one, which the next four arguments describe.
+            language: `en` or `zh`; by default the line's.
+            stage: Where the fresh call stands; the line itself may move it on.
+            profile: What is known of the customer.
+            strategy: Id of a strategy.
+            answering: What the prompt is made of; as these calls do by default.
+            drafts: Ids of scripts whose latest version is used instead of the published one.
+            on_sentence: Called with each sentence as it is released, from this thread.
+
+        Returns:
+            The turn as it would be recorded. `why.scores` are the similarities of its `scripts`.
+
+        Raises:
+            BadInput: An empty line, an unknown call, campaign, language, profile field or strategy.
+            ModelUnavailable: The embedded model cannot be started.
+        """
+        if not text.strip():
+            raise BadInput("The customer's line is empty; type what the customer says.")
+        data = self.resources.campaign(campaign).campaign
+        self.warm_up(campaign)
+        if call is None:
+            chosen = check_start(data, language, profile or {}, strategy)
+            spoken = cast(Language, language or language_of(text, data, ""))
+            header: dict[str, Any] = {
+                "campaign": campaign, "profile": dict(profile or {}), "strategy": chosen, "language": language or ""
+            }  # fmt: skip
+            held = fresh_state(data, spoken, stage, header["profile"])
+        else:
+            header = self.store.header(call)
+            held = cast(CallState, self.graph.get_state(self._config(call)).values)
+        turn = Turn(call or "", held.get("turn", 0) + 1, text.strip(), header, answering=answering or self.answering)
+        context = Context(self.settings, answering=turn.answering, drafts=tuple(drafts))
+        first: list[float] = []
+
+        def release(sentence: str) -> None:
+            first.append((time.monotonic() - context.started) * 1000)
+            on_sentence(sentence)
+
+        given = cast(CallState, {**held, **given_for(header, turn.call, turn.turn, turn.customer)})
+        with aside():
+            state = self._stream(turn.call, given, context, release, self._unkept)
+        return compose(state, turn, context.started, first[0] if first else 0.0)
 
     def record(self, call: str) -> ConversationRecord:
         """Return the whole call.
@@ -248,29 +335,21 @@ class Calls:
     def _config(call: str) -> Any:
         return {"configurable": {"thread_id": call}, "recursion_limit": RECURSION_LIMIT}
 
-    def _customer_turn(self, call: str, turn: int, text: str, on_sentence: OnSentence, **left: Any) -> TurnRecord:
-        """Run a turn that `begin` has kept; `left` says what a killed process had got to."""
-        header = self.store.header(call)
-        self.warm_up(header["campaign"])
-        given = self._given(header, call, turn, text) | {"released_before": left.get("released", [])}
-        return self._answer(Turn(call, turn, text, header, **left), cast(CallState, given), on_sentence)
+    def _context(self) -> Context:
+        return Context(self.settings, answering=self.answering)
 
-    @staticmethod
-    def _given(header: Mapping[str, Any], call: str, turn: int, text: str) -> CallState:
-        """Return a turn's input to the graph."""
-        return {
-            "call": call,
-            "campaign": header["campaign"],
-            "profile": header["profile"],
-            "strategy": header["strategy"],
-            "asked_language": header["language"],
-            "turn": turn,
-            "customer": text,
-        }
+    def _customer_turn(
+        self, call: str, turn: int, text: str, on_sentence: OnSentence, header: Mapping[str, Any], **left: Any
+    ) -> TurnRecord:
+        """Run a turn that `begin` has kept; `left` says what a killed process had got to."""
+        self.warm_up(header["campaign"])
+        given = given_for(header, call, turn, text) | {"released_before": left.get("released", [])}
+        asked = Turn(call, turn, text, header, answering=self.answering, **left)
+        return self._answer(asked, cast(CallState, given), on_sentence)
 
     def _answer(self, turn: "Turn", given: CallState | Command[Any], on_sentence: OnSentence) -> TurnRecord:
         """Run the graph, and keep what came of it."""
-        context = Context(self.settings)
+        context = self._context()
         released = list(turn.released)
         first: list[float] = []
 
@@ -296,9 +375,16 @@ class Calls:
         """Embed the reply, which is the context of the customer's next line."""
         self.resources.intent_model(campaign).prepare(reply)
 
-    def _stream(self, call: str, given: CallState | Command[Any], context: Context, release: OnSentence) -> CallState:
+    def _stream(
+        self,
+        call: str,
+        given: CallState | Command[Any],
+        context: Context,
+        release: OnSentence,
+        graph: SalesGraph | None = None,
+    ) -> CallState:
         state: CallState = {}
-        for mode, part in self.graph.stream(
+        for mode, part in (graph or self.graph).stream(
             given, self._config(call), context=context, stream_mode=["custom", "values"], durability="exit"
         ):
             if mode == "custom":
@@ -313,28 +399,7 @@ class Calls:
         """Answer with an approved line of the stage that the call is in, and leave the graph where it was."""
         held = cast(CallState, self.graph.get_state(self._config(turn.call)).values)
         campaign = self.resources.campaign(turn.header["campaign"]).campaign
-        language = cast(Language, held.get("language") or turn.header["language"] or campaign.languages[0])
-        stage = cast(Stage, held.get("stage") or "opening")
-        line = filled(campaign.sop.stages[stage].fallback[language], values_for(campaign, language, {}, {}))[0]
-        release(line)
-        exchange: Exchange = {"turn": turn.turn, "customer": turn.customer, "reply": join(released, language)}
-        state: CallState = {
-            **held,
-            "turn": turn.turn,
-            "customer": turn.customer,
-            "language": language,
-            "stage": stage,
-            "understood": {"intent": "", "confidence": 0.0, "way": "none", "signals": [], "rules": [], "ms": 0.0},
-            "move": {**held.get("move", {}), "proposed": stage, "reason": "the turn failed inside: stage kept"},
-            "said": {
-                "reply": exchange["reply"],
-                "source": "script",
-                "rules": [],
-                "error": f"inside: {type(error).__name__}: {str(error)[:200]}",
-                "use": NO_USE,
-            },
-            "history": [*held.get("history", []), exchange],
-        }
+        state = state_after_failure(held, turn, campaign, released, release, error)
         self.graph.update_state(self._config(turn.call), state, as_node="ended")
         return state
 
@@ -343,49 +408,23 @@ class Calls:
         self.store.finish(record["call"], record, outcome_of(state, campaign))
         keep_latest(self.saver, record["call"])
 
-    def _finish_unfinished(self, call: str) -> TurnRecord | None:
-        """Finish what a killed process left; the caller holds the lease."""
-        left = self.store.unfinished(call)
-        if left is None:
-            return None
+    def _finish(self, call: str, left: Mapping[str, Any]) -> TurnRecord:
+        """Finish the turn that a killed process left; the caller holds the lease."""
+        header = self.store.header(call)
         state = cast(CallState, self.graph.get_state(self._config(call)).values)
         history = state.get("history", [])
         if history and history[-1]["turn"] == left["turn"]:
-            header = self.store.header(call)
-            turn = Turn(call, left["turn"], left["customer"], header, left["released"], recovered=True)
+            turn = Turn(call, left["turn"], left["customer"], header, left["released"], True, self.answering)
             record = compose(state, turn, time.monotonic(), 0.0)
             self._keep(record, state)
             return record
         if left["human"]:
-            turn = Turn(call, left["turn"], "", self.store.header(call), recovered=True)
+            turn = Turn(call, left["turn"], "", header, recovered=True)
             return self._answer(turn, _resume(left["human"], left["turn"]), _unheard)
         return self._customer_turn(
-            call, left["turn"], left["customer"], _unheard, released=left["released"], recovered=True
+            call, left["turn"], left["customer"], _unheard, header, released=left["released"], recovered=True
         )
 
 
 def _resume(text: str, turn: int, *, give_back: bool = False) -> Command[Any]:
     return Command(resume={"text": text, "turn": turn, "give_back": give_back})
-
-
-def check_start(campaign: Campaign, language: str | None, profile: Mapping[str, str], strategy: str | None) -> str:
-    """Check what a call is started with, and return the strategy's id, the campaign's first when none is given.
-
-    Raises:
-        BadInput: Names every value that the campaign does not know.
-    """
-    wrong: list[str] = []
-    if language and language not in campaign.languages:
-        wrong.append(f"language '{language}': expected one of {', '.join(campaign.languages)}")
-    fields = {entry.name: entry for entry in campaign.profile}
-    for name, value in profile.items():
-        if name not in fields:
-            wrong.append(f"profile field '{name}': expected one of {', '.join(fields) or 'none'}")
-        elif fields[name].values and value not in fields[name].values:
-            wrong.append(f"profile {name} '{value}': expected one of {', '.join(fields[name].values)}")
-    strategies = [entry.id for entry in campaign.strategies]
-    if strategy and strategy not in strategies:
-        wrong.append(f"strategy '{strategy}': expected one of {', '.join(strategies)}")
-    if wrong:
-        raise BadInput(f"Campaign {campaign.name}: " + "; ".join(wrong))
-    return strategy or strategies[0]
