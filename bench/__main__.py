@@ -5,7 +5,7 @@ import sys
 
 from graph.terminal import note
 
-ALL = ("start", "overhead", "load", "retrieval", "tracing", "intent", "prompts", "two_calls")
+ALL = ("start", "overhead", "load", "retrieval", "tracing", "intent", "prompts", "two_calls", "app")
 
 
 def main() -> None:

@@ -4,5 +4,5 @@ import streamlit as st
 
 from ui.access import require
 
-require("viewer")
+require("editor")
 st.title("…")

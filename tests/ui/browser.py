@@ -23,17 +23,23 @@ PHONE = {"width": 390, "height": 844}
 expect.set_options(timeout=20_000)
 
 
+def free_port() -> int:
+    """Return a TCP port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
-def served(home: Path, **settings: str) -> Iterator[str]:
+def served(home: Path, port: int = 0, **settings: str) -> Iterator[str]:
     """Run `salesman app` on a home until the block ends; yields its address.
 
     Args:
         home: The home; its log lies beside it.
+        port: TCP port; a free one by default.
         settings: Environment variables, without the prefix `SALESMAN_`, in lower case.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = port or free_port()
     env = {name: value for name, value in os.environ.items() if not name.startswith(("SALESMAN_", "LANGSMITH_"))}
     env |= {f"SALESMAN_{name.upper()}": value for name, value in {"llm": "fake/echo", **settings}.items()}
     if "SALESMAN_CACHE" in os.environ:
