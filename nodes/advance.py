@@ -11,12 +11,14 @@ from langgraph.runtime import Runtime
 
 from graph.context import Context, context_of
 from graph.records import Objection
-from graph.state import CallState, Move
+from graph.state import CallState, Move, Understood
 from nodes.resources import get_resources, intent_named
 from scripts_library.schema import STAGES, Intent, Sop, Stage
 
 REFUSALS_TO_END = 2
 """The customer's second "no" to the offer ends the call politely: a third attempt would be pressure."""
+OPT_OUT_CONFIDENCE = 0.5
+"""An opt-out ends a call for good. One that no pattern confirms and that is less sure than this counts as a "no" to the offer."""
 GOODBYE_CONFIDENCE = 0.5
 """Outside `close`, a goodbye ends the call only when it is at least this sure."""
 
@@ -89,6 +91,12 @@ def _fixed(move: Move, lines: str, after: str, outcome: str, reason: str) -> Mov
     return cast(Move, {**move, "route": "fixed", "fixed": lines, "after": after, "outcome": outcome, "reason": reason})
 
 
+def weighed(intent: Intent, understood: Understood) -> Intent:
+    """Return the intent to act on: a doubtful opt-out is a refusal."""
+    doubtful = understood["way"] != "signal" and understood["confidence"] < OPT_OUT_CONFIDENCE
+    return intent.model_copy(update={"kind": "refusal"}) if intent.kind == "opt_out" and doubtful else intent
+
+
 def _special(move: Move, intent: Intent, signals: list[str], refusals: int, repeat_limit: int) -> Move:
     """Decide the turns that no stage script answers: opt-out, a person, override attempts, the end, circles."""
     if intent.kind == "opt_out":
@@ -126,7 +134,7 @@ def advance(state: CallState, runtime: Runtime[Context]) -> CallState:
         return {"stage": current, "move": _fixed(opening, "greeting", "end", "open", opening["reason"])}
 
     understood = state["understood"]
-    intent = intent_named(data, understood["intent"])
+    intent = weighed(intent_named(data, understood["intent"]), understood)
     slots = state.get("slots", {})
     proposed, why = _propose(sop, current, intent, slots)
     stage, objection = adjudicate(sop, current, proposed, slots)

@@ -1,10 +1,11 @@
 """The manager: every edge of the SOP, every special turn."""
 
 import itertools
+from typing import Any
 
 import pytest
 
-from nodes.advance import _special, _track_objections, adjudicate
+from nodes.advance import OPT_OUT_CONFIDENCE, _special, _track_objections, adjudicate, weighed
 from scripts_library.schema import STAGES, Intent, Sop, Stage
 
 PLAN = {"goal": {"en": "go on"}, "fallback": {"en": ["Let me see."]}}
@@ -90,6 +91,23 @@ def test_special_turns(
         outcome,
     )
     assert move["route"] == "stage", "what was handed in is not changed"
+
+
+@pytest.mark.parametrize(
+    ("kind", "way", "confidence", "expected", "why"),
+    [
+        ("opt_out", "signal", 1.0, "opt_out", "a pattern found it"),
+        ("opt_out", "classifier", OPT_OUT_CONFIDENCE, "opt_out", "sure enough"),
+        ("opt_out", "classifier", OPT_OUT_CONFIDENCE - 0.01, "refusal", "a guess ends no call for good"),
+        ("opt_out", "model", 0.28, "refusal", "the model alone ends no call for good"),
+        ("refusal", "classifier", 0.1, "refusal", "others are taken as they are"),
+        ("agreement", "classifier", 0.1, "agreement", "others are taken as they are"),
+    ],
+)
+def test_a_doubtful_opt_out_is_a_no_to_the_offer(
+    kind: str, way: Any, confidence: float, expected: str, why: str
+) -> None:
+    assert weighed(intent(kind), {"way": way, "confidence": confidence}).kind == expected, why
 
 
 def test_objections_open_and_settle() -> None:
