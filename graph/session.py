@@ -124,7 +124,8 @@ class Calls:
             turn = self.store.begin(call, "opening", "")
             record = self._customer_turn(call, turn, "", on_sentence, header)
         given = given_for(header, call, turn, "")
-        self._ahead.submit(self._read_ahead, record, given)
+        given["language"] = record["why"]["language"]
+        self._ahead.submit(self._read_ahead, given, self.answering)
         return record
 
     def for_model(self, name: str) -> "Calls":
@@ -168,15 +169,14 @@ class Calls:
                 raise
             log.warning("%s Calls go on with approved lines.", error)
 
-    def _read_ahead(self, record: TurnRecord, given: CallState) -> None:
-        """Let the model server read the call's system prompt while the customer hears the greeting."""
+    def _read_ahead(self, given: CallState, answering: Answering) -> None:
+        """Let the model server read a call's system prompt: while the customer hears the greeting, or before a what-if answer."""
         from serving.chat import prefill
 
-        state: CallState = {**given, "language": record["why"]["language"]}
         try:
-            prefill(self.resources.model, system_prompt(state, self.resources, self.answering))
+            prefill(self.resources.model, system_prompt(given, self.resources, answering))
         except SalesmanError as error:
-            log.info("call %s: its system prompt was not read ahead: %s", record["call"], error)
+            log.info("call %s: its system prompt was not read ahead: %s", given["call"], error)
 
     def turn(
         self,
@@ -309,17 +309,21 @@ class Calls:
             held = fresh_state(data, spoken, stage, header["profile"])
         else:
             header = self.store.header(call)
+            if header["campaign"] != campaign:
+                raise BadInput(f"Call {call} belongs to campaign {header['campaign']}, not {campaign}.")
             held = cast(CallState, self.graph.get_state(self._config(call)).values)
         turn = Turn(call or "", held.get("turn", 0) + 1, text.strip(), header, answering=answering or self.answering)
-        context = Context(self.settings, answering=turn.answering, drafts=tuple(drafts))
+        given = cast(CallState, {**held, **given_for(header, turn.call, turn.turn, turn.customer)})
+        given["language"] = language_of("" if header["language"] else text, data, held.get("language", ""))
         first: list[float] = []
 
         def release(sentence: str) -> None:
             first.append((time.monotonic() - context.started) * 1000)
             on_sentence(sentence)
 
-        given = cast(CallState, {**held, **given_for(header, turn.call, turn.turn, turn.customer)})
         with aside():
+            self._read_ahead(given, turn.answering)
+            context = Context(self.settings, answering=turn.answering, drafts=tuple(drafts))
             state = self._stream(turn.call, given, context, release, self._unkept)
         return compose(state, turn, context.started, first[0] if first else 0.0)
 
@@ -385,7 +389,11 @@ class Calls:
     ) -> CallState:
         state: CallState = {}
         for mode, part in (graph or self.graph).stream(
-            given, self._config(call), context=context, stream_mode=["custom", "values"], durability="exit"
+            given,
+            self._config(call),
+            context=context,
+            stream_mode=["custom", "values"],
+            durability=None if graph else "exit",
         ):
             if mode == "custom":
                 release(cast(dict[str, str], part)["sentence"])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from graph.errors import ModelUnavailable
-from serving.slots import KEPT_HEADS, SlotKeeper
+from serving.slots import KEPT_HEADS, SlotKeeper, aside
 
 SYSTEM = "system\n" + "You sell lanterns. " * 20
 
@@ -64,6 +64,19 @@ def keeper(tmp_path: Path, llama: Llama) -> Iterator[SlotKeeper]:
 def place(keeper: SlotKeeper, *said: str) -> int | None:
     with keeper.slot([SYSTEM, *said]) as number:
         return number
+
+
+def test_what_is_asked_aside_takes_no_slot_of_a_call(keeper: SlotKeeper) -> None:
+    keeper.prefill(SYSTEM, SYSTEM)
+    calls = [place(keeper, f"hello {number}") for number in range(3)]
+    with aside():
+        asked = {place(keeper, f"what if {number}") for number in range(5)}
+        with keeper.slot([SYSTEM, "one"]) as first, keeper.slot([SYSTEM, "two"]) as second:
+            assert first == second, "the second waits in the server for the same slot"
+    assert asked == {3}
+    assert first == 3
+    assert [place(keeper, f"hello {number}", "yes?") for number in range(3)] == calls
+    assert set(calls) == {0, 1, 2}
 
 
 def test_interleaved_calls_stay_in_their_own_slots(keeper: SlotKeeper) -> None:
