@@ -7,66 +7,21 @@ them belongs to a process that works on it, or that died; whoever holds the call
 import hashlib
 import json
 import re
+import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    Engine,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Engine, func, insert, select, update
 
+from graph.call_tables import call_state, call_table, do_not_contact, metadata, turn_table
+from graph.derived import announce, backfill, derive
 from graph.errors import BadInput
+from graph.experiments import assign, assigned
+from graph.marks import marks_of
+from graph.outcome import NEXT_STEPS
 from graph.records import RECORD_VERSION, ConversationRecord, Outcome, TurnRecord
 from scripts_library.database import writing
-
-metadata = MetaData()
-
-call_table = Table(
-    "call",
-    metadata,
-    Column("id", String(64), primary_key=True),
-    Column("campaign", String(64), nullable=False),
-    Column("language", String(8), nullable=False),
-    Column("profile", Text, nullable=False),
-    Column("strategy", String(64), nullable=False),
-    Column("model", String(200), nullable=False),
-    Column("contact", String(64), nullable=False),
-    Column("started_at", String(40), nullable=False),
-    Column("ended", Boolean, nullable=False),
-    Column("outcome", Text, nullable=False),
-)
-turn_table = Table(
-    "turn",
-    metadata,
-    Column("call", String(64), primary_key=True),
-    Column("turn", Integer, primary_key=True),
-    Column("key", String(64), nullable=False),
-    Column("customer", Text, nullable=False),
-    Column("human", Text, nullable=False),
-    Column("released", Text, nullable=False),
-    Column("delivered", Boolean, nullable=False),
-    Column("record", Text),
-    UniqueConstraint("call", "key"),
-)
-do_not_contact = Table(
-    "do_not_contact",
-    metadata,
-    Column("contact", String(64), primary_key=True),
-    Column("call", String(64), nullable=False),
-    Column("at", String(40), nullable=False),
-)
 
 
 def now() -> str:
@@ -86,13 +41,15 @@ class CallStore:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         metadata.create_all(engine)
+        backfill(engine)
 
     def open(self, call: str, header: Mapping[str, Any]) -> None:
-        """Write a new call's header."""
+        """Write a new call's header, and which scripts of running A/B tests it is given."""
         empty = {"status": "open", "need": {}, "objections": [], "offers": [], "commitment": {}, "next_step": ""}
         row = {**header, "profile": json.dumps(header["profile"], ensure_ascii=False), "outcome": json.dumps(empty)}
         with writing(self.engine) as connection:
             connection.execute(insert(call_table).values(id=call, started_at=now(), ended=False, **row))
+            assign(connection, call, header["campaign"])
 
     def exists(self, call: str) -> bool:
         """Say whether a call is known."""
@@ -100,16 +57,18 @@ class CallStore:
             return connection.scalar(select(call_table.c.id).where(call_table.c.id == call)) is not None
 
     def header(self, call: str) -> dict[str, Any]:
-        """Return a call's header.
+        """Return a call's header; `shown` and `withheld` are the ids of the scripts that A/B tests give it and keep from it.
 
         Raises:
             BadInput: There is no such call.
         """
         with self.engine.connect() as connection:
             row = connection.execute(select(call_table).where(call_table.c.id == call)).mappings().first()
-        if row is None:
-            raise BadInput(f"Call '{call}' is not known; `salesman show` lists the calls there are.")
-        return {**row, "profile": json.loads(row["profile"]), "outcome": json.loads(row["outcome"])}
+            if row is None:
+                raise BadInput(f"Call '{call}' is not known; `salesman show` lists the calls there are.")
+            shown, withheld = assigned(connection, call)
+        read = {"profile": json.loads(row["profile"]), "outcome": json.loads(row["outcome"])}
+        return {**row, **read, "shown": shown, "withheld": withheld}
 
     def calls(self, limit: int = 50) -> list[dict[str, Any]]:
         """Return the newest calls: id, campaign, started_at, ended, turns, status."""
@@ -140,20 +99,38 @@ class CallStore:
             )
 
     def finish(self, call: str, record: TurnRecord, outcome: Outcome) -> None:
-        """Keep a turn's answer, the call's outcome so far, and an opt-out, in one transaction."""
-        ended = record["ended"]
+        """Keep a turn's answer, the call's outcome so far, what is derived from them, and an opt-out, in one transaction."""
+        call_of = select(call_table.c.campaign, call_table.c.contact, call_table.c.outcome, call_state)
         with writing(self.engine) as connection:
             connection.execute(
                 update(turn_table)
                 .where(turn_table.c.call == call, turn_table.c.turn == record["turn"])
                 .values(record=json.dumps(record, ensure_ascii=False), released="[]")
             )
-            changed = {"ended": ended, "outcome": json.dumps(outcome, ensure_ascii=False)}
+            query = call_of.outerjoin(call_state, call_state.c.call == call_table.c.id).where(call_table.c.id == call)
+            row = connection.execute(query).mappings().one()
+            changed = {"ended": record["ended"], "outcome": json.dumps(outcome, ensure_ascii=False)}
             connection.execute(update(call_table).where(call_table.c.id == call).values(**changed))
-            contact = connection.scalar(select(call_table.c.contact).where(call_table.c.id == call))
-            listed = connection.scalar(select(do_not_contact.c.call).where(do_not_contact.c.contact == contact))
-            if outcome["status"] == "opted_out" and contact and not listed:
-                connection.execute(insert(do_not_contact).values(contact=contact, call=call, at=now()))
+            derive(connection, record, outcome, row["campaign"], row if row["status"] else None)
+            announce(connection, call, json.loads(row["outcome"]), outcome, record["at"], f"msg_{uuid.uuid4().hex}")
+            if outcome["status"] == "opted_out" and row["contact"]:
+                listed = select(do_not_contact.c.call).where(do_not_contact.c.contact == row["contact"])
+                if not connection.scalar(listed):
+                    connection.execute(insert(do_not_contact).values(contact=row["contact"], call=call, at=now()))
+
+    def given_back(self, call: str) -> None:
+        """Note that a call waits for nobody any more, though nothing was said."""
+        with writing(self.engine) as connection:
+            outcome = json.loads(
+                connection.scalar(select(call_table.c.outcome).where(call_table.c.id == call)) or "null"
+            )
+            if outcome is None or outcome["status"] != "handoff":
+                return
+            outcome |= {"status": "open", "next_step": NEXT_STEPS["open"]}
+            changed = json.dumps(outcome, ensure_ascii=False)
+            connection.execute(update(call_table).where(call_table.c.id == call).values(outcome=changed))
+            state = {"status": "open", "waiting_since": "", "answered": False}
+            connection.execute(update(call_state).where(call_state.c.call == call).values(**state))
 
     def by_key(self, call: str, key: str) -> dict[str, Any] | None:
         """Return the turn that an idempotency key made: `turn`, `customer`, `record` (None while unfinished)."""
@@ -222,4 +199,5 @@ class CallStore:
             "ended": header["ended"],
             "turns": [cast(TurnRecord, json.loads(row)) for row in rows if row],
             "outcome": cast(Outcome, header["outcome"]),
+            "marks": marks_of(self.engine, call),
         }

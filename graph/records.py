@@ -3,7 +3,7 @@
 This module imports nothing of the project and may be imported from anywhere.
 """
 
-from typing import Literal
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -11,6 +11,7 @@ RECORD_VERSION = 1
 
 Source = Literal["model", "repair", "script", "human"]
 Action = Literal["blocked", "marked"]
+Verdict = Literal["good", "bad", "withdrawn"]
 Answering = Literal["scripts", "goals", "few_shot"]
 """`scripts`: this turn's scripts lead the model. `goals`: the stage's goal alone does. `few_shot`: the same few examples in every turn."""
 
@@ -85,6 +86,8 @@ class Why(TypedDict, total=False):
     """Which boundary failed (model server, deadline, …), in one line."""
     lead: str
     """A line drawn from the campaign's library that the model was shown."""
+    trace: str
+    """Id of the turn's run in LangSmith; absent when nothing was traced."""
 
 
 class TurnRecord(TypedDict, total=False):
@@ -138,6 +141,19 @@ class Outcome(TypedDict):
     next_step: str
 
 
+class Mark(TypedDict):
+    """Somebody's verdict on a turn. The newest of an author counts; earlier ones are kept beside the record."""
+
+    turn: int
+    verdict: Verdict
+    reason: str
+    better: str
+    """What the agent should have said; may be empty."""
+    author: str
+    at: str
+    """ISO time, UTC."""
+
+
 class ConversationRecord(TypedDict):
     """The whole call."""
 
@@ -152,3 +168,5 @@ class ConversationRecord(TypedDict):
     ended: bool
     turns: list[TurnRecord]
     outcome: Outcome
+    marks: NotRequired[list[Mark]]
+    """The verdicts that count, by turn; absent in records of older programs, which is why the version stays."""

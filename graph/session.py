@@ -251,9 +251,11 @@ class Calls:
             if known := self.store.by_key(call, key):
                 return cast(TurnRecord, known["record"])
             if not self.graph.get_state(self._config(call)).interrupts:
+                self.store.given_back(call)
                 raise BadInput(f"Call {call} does not wait for a person.")
             if not text.strip():
                 self._stream(call, _resume("", 0, give_back=True), self._context(), _unheard)
+                self.store.given_back(call)
                 return None
             turn = self.store.begin(call, key, "", human=text.strip())
             header = self.store.header(call)
