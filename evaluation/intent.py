@@ -97,9 +97,22 @@ def find_campaign(name: str, settings: Settings) -> CampaignData:
 
 
 def measure(
-    data: CampaignData, held_out: HeldOut, way: Way, settings: Settings, limit: int | None = None
+    data: CampaignData,
+    held_out: HeldOut,
+    way: Way,
+    settings: Settings,
+    limit: int | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> tuple[list[Measured], float]:
     """Answer the held-out lines, one at a time.
+
+    Args:
+        data: The campaign.
+        held_out: What is tested on.
+        way: Who is measured.
+        settings: Name the models and the home.
+        limit: Measure only this many lines.
+        progress: Told (done, total) before each line of the classifier's.
 
     Returns:
         The lines with their answers, and the confidence below which a line is not covered.
@@ -116,7 +129,8 @@ def measure(
         else train_on(held_out.train, embedder, settings.home)
     )
     measured = []
-    for language, line in lines:
+    for number, (language, line) in enumerate(lines):
+        progress(number, len(lines))
         started = time.perf_counter()
         guess = model.predict(
             line.text,
