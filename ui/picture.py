@@ -1,0 +1,110 @@
+"""The state graph as a drawing, made from the compiled graph's own nodes and edges: the stage lit, the turn's path drawn.
+
+Only words of the interface and numbers go into it, nothing of a call's text.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from html import escape
+
+from graph.build import build_graph
+from graph.records import TurnRecord
+from scripts_library.schema import STAGES
+from ui.words import t
+
+WIDTH, ROW, BOX_WIDTH, BOX_HEIGHT = 420, 58, 98, 32
+START, END = "__start__", "__end__"
+LIT, PATH = "#d97706", "#2563eb"
+"""Colours that stand out from a light and a dark page."""
+
+Edges = tuple[tuple[str, str], ...]
+
+
+@lru_cache(maxsize=1)
+def edges() -> Edges:
+    """Return the compiled graph's edges, loops of a node to itself left out."""
+    drawn = build_graph().get_graph().edges
+    return tuple(sorted((edge.source, edge.target) for edge in drawn if edge.source != edge.target))
+
+
+@lru_cache(maxsize=1)
+def rows() -> dict[str, int]:
+    """Return each node's row: the longest way from the start, so that every edge leads down."""
+    row = {START: 0}
+    for _ in range(len(edges())):
+        for source, target in edges():
+            if source in row:
+                row[target] = max(row.get(target, 0), row[source] + 1)
+    return row
+
+
+def path_of(turn: TurnRecord) -> list[str]:
+    """Return the nodes that a turn went through, in order."""
+    why = turn["why"]
+    if turn["source"] == "human":
+        return ["handoff"] if turn["outcome"] == "handoff" else ["handoff", END]
+    planned = why.get("lead") or why.get("turn_prompt") or turn["scripts"] or why.get("error", "").startswith("model:")
+    path = [START, "understand", "advance", *([turn["stage"], "respond"] if planned else []), "guard"]
+    if turn["outcome"] == "handoff":
+        return [*path, "handoff"]
+    return [*path, "ended", END] if turn["ended"] else [*path, END]
+
+
+def picture(stage: str, path: Sequence[str]) -> str:
+    """Draw the graph as SVG that takes the page's text colour.
+
+    Args:
+        stage: The stage to light.
+        path: Nodes that were visited, in order.
+    """
+    places = _places(rows())
+    height = ROW * (max(rows().values()) + 1)
+    taken = set(zip(path, path[1:], strict=False))
+    lines = [_line(places[a], places[b], (a, b) in taken) for a, b in sorted(edges(), key=lambda edge: edge in taken)]
+    boxes = [_box(name, place, name == stage, name in path) for name, place in places.items()]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'aria-label="{escape(t("chat.picture_alt"), quote=True)}" font-family="sans-serif" font-size="12" '
+        f'style="width:100%;max-width:{WIDTH}px">{"".join(lines)}{"".join(boxes)}</svg>'
+    )
+
+
+def _places(row: Mapping[str, int]) -> dict[str, tuple[float, float]]:
+    """Return each node's centre; a row's nodes stand side by side, the stages in the order of a call."""
+    order = {name: number for number, name in enumerate(STAGES)}
+    places = {}
+    for number in set(row.values()):
+        names = sorted((name for name in row if row[name] == number), key=lambda name: (order.get(name, 0), name))
+        for column, name in enumerate(names):
+            places[name] = (WIDTH * (2 * column + 1) / (2 * len(names)), ROW * number + ROW / 2)
+    return places
+
+
+def _line(start: tuple[float, float], end: tuple[float, float], taken: bool) -> str:
+    """Draw an edge with its head; one that skips rows goes round the boxes between."""
+    (x1, y1), (x2, y2) = (start[0], start[1] + BOX_HEIGHT / 2), (end[0], end[1] - BOX_HEIGHT / 2)
+    colour, width, opacity = (PATH, 3, 1) if taken else ("currentColor", 1, 0.4)
+    bend = 0.0 if y2 - y1 < ROW else (WIDTH / 2 - 6) * (1 if x1 <= x2 else -1)
+    middle = (y1 + y2) / 2
+    curve = f"M{x1:.0f} {y1:.0f} C{x1 + bend:.0f} {middle:.0f} {x2 + bend:.0f} {middle:.0f} {x2:.0f} {y2 - 5:.0f}"
+    head = f"{x2 - 4:.0f},{y2 - 6:.0f} {x2 + 4:.0f},{y2 - 6:.0f} {x2:.0f},{y2:.0f}"
+    return (
+        f'<path d="{curve}" fill="none" stroke="{colour}" stroke-width="{width}" opacity="{opacity}"/>'
+        f'<polygon points="{head}" fill="{colour}" opacity="{opacity}"/>'
+    )
+
+
+def _box(name: str, place: tuple[float, float], lit: bool, visited: bool) -> str:
+    """Draw a node: filled when it is the stage, framed when the turn went through it."""
+    x, y = place
+    stroke, width, opacity = (PATH, 2.5, 1) if visited else ("currentColor", 1, 0.55)
+    if lit:
+        stroke = LIT
+    label = t(f"common.stage_{name}") if name in STAGES else t(f"chat.node_{name}")
+    return (
+        f'<g class="node{" lit" if lit else ""}{" visited" if visited else ""}" opacity="{1 if lit else opacity}">'
+        f'<rect x="{x - BOX_WIDTH / 2:.0f}" y="{y - BOX_HEIGHT / 2:.0f}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="8" '
+        f'fill="{LIT if lit else "none"}" stroke="{stroke}" stroke-width="{width}"/>'
+        f'<text x="{x:.0f}" y="{y + 4:.0f}" text-anchor="middle" fill="{"#ffffff" if lit else "currentColor"}">'
+        f"{escape(label)}</text></g>"
+    )
