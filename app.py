@@ -2,14 +2,32 @@
 
 import streamlit as st
 
+from ui import turns
 from ui.access import may, require, sign_out_button
-from ui.words import choose_language, t
+from ui.chat_call import call_page, tell_of_own_turn, watch
+from ui.chat_start import chosen_call, header_of, leave_call, notice, start_page
+from ui.text import plain
+from ui.words import choose_language, language, t
 
 
 def chat() -> None:
-    """Hold a call as the customer."""
+    """Hold a call as the customer: choose one, greet, talk."""
     require("viewer")
-    st.title(t("common.page_chat"))
+    call = chosen_call()
+    tell_of_own_turn(call)
+    header = header_of(call) if call else None
+    if header is not None:
+        call_page(call, header)
+        return
+    greeting = turns.running(call)
+    if greeting:
+        st.title(t("chat.starting"))
+        watch(greeting, language())
+    if call:
+        if "_notice" not in st.session_state:
+            notice("unknown_call", call=plain(call))
+        leave_call()
+    start_page()
 
 
 st.set_page_config(page_title="AI Salesman", page_icon=":material/forum:", layout="wide")

@@ -6,13 +6,14 @@ Only words of the interface and numbers go into it, nothing of a call's text.
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from html import escape
+from itertools import pairwise
 
 from graph.build import build_graph
 from graph.records import TurnRecord
 from scripts_library.schema import STAGES
 from ui.words import t
 
-WIDTH, ROW, BOX_WIDTH, BOX_HEIGHT = 420, 58, 98, 32
+WIDTH, MARGIN, ROW, BOX_WIDTH, BOX_HEIGHT = 424, 24, 56, 98, 32
 START, END = "__start__", "__end__"
 LIT, PATH = "#d97706", "#2563eb"
 """Colours that stand out from a light and a dark page."""
@@ -59,13 +60,13 @@ def picture(stage: str, path: Sequence[str]) -> str:
     """
     places = _places(rows())
     height = ROW * (max(rows().values()) + 1)
-    taken = set(zip(path, path[1:], strict=False))
-    lines = [_line(places[a], places[b], (a, b) in taken) for a, b in sorted(edges(), key=lambda edge: edge in taken)]
+    taken = set(pairwise(path))
+    lines = [_line(*edge, places, edge in taken) for edge in sorted(edges(), key=lambda edge: edge in taken)]
     boxes = [_box(name, place, name == stage, name in path) for name, place in places.items()]
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH + MARGIN} {height}" role="img" '
         f'aria-label="{escape(t("chat.picture_alt"), quote=True)}" font-family="sans-serif" font-size="12" '
-        f'style="width:100%;max-width:{WIDTH}px">{"".join(lines)}{"".join(boxes)}</svg>'
+        f'style="width:100%;max-width:{WIDTH + MARGIN}px">{"".join(lines)}{"".join(boxes)}</svg>'
     )
 
 
@@ -80,14 +81,19 @@ def _places(row: Mapping[str, int]) -> dict[str, tuple[float, float]]:
     return places
 
 
-def _line(start: tuple[float, float], end: tuple[float, float], taken: bool) -> str:
-    """Draw an edge with its head; one that skips rows goes round the boxes between."""
-    (x1, y1), (x2, y2) = (start[0], start[1] + BOX_HEIGHT / 2), (end[0], end[1] - BOX_HEIGHT / 2)
+def _line(start: str, end: str, places: Mapping[str, tuple[float, float]], taken: bool) -> str:
+    """Draw an edge with its head; one that would cross a box goes round on the right."""
+    (x1, y1), (x2, y2) = places[start], places[end]
     colour, width, opacity = (PATH, 3, 1) if taken else ("currentColor", 1, 0.4)
-    bend = 0.0 if y2 - y1 < ROW else (WIDTH / 2 - 6) * (1 if x1 <= x2 else -1)
-    middle = (y1 + y2) / 2
-    curve = f"M{x1:.0f} {y1:.0f} C{x1 + bend:.0f} {middle:.0f} {x2 + bend:.0f} {middle:.0f} {x2:.0f} {y2 - 5:.0f}"
-    head = f"{x2 - 4:.0f},{y2 - 6:.0f} {x2 + 4:.0f},{y2 - 6:.0f} {x2:.0f},{y2:.0f}"
+    if any(y1 < y < y2 and abs(x - (x1 + x2) / 2) < BOX_WIDTH / 2 for x, y in places.values()):
+        side, right = WIDTH + MARGIN / 2, BOX_WIDTH / 2
+        curve = f"M{x1 + right:.0f} {y1:.0f} H{side:.0f} V{y2:.0f} H{x2 + right + 5:.0f}"
+        head = f"{x2 + right + 6:.0f},{y2 - 4:.0f} {x2 + right + 6:.0f},{y2 + 4:.0f} {x2 + right:.0f},{y2:.0f}"
+    else:
+        top, bottom = y1 + BOX_HEIGHT / 2, y2 - BOX_HEIGHT / 2
+        middle = (top + bottom) / 2
+        curve = f"M{x1:.0f} {top:.0f} C{x1:.0f} {middle:.0f} {x2:.0f} {middle:.0f} {x2:.0f} {bottom - 5:.0f}"
+        head = f"{x2 - 4:.0f},{bottom - 6:.0f} {x2 + 4:.0f},{bottom - 6:.0f} {x2:.0f},{bottom:.0f}"
     return (
         f'<path d="{curve}" fill="none" stroke="{colour}" stroke-width="{width}" opacity="{opacity}"/>'
         f'<polygon points="{head}" fill="{colour}" opacity="{opacity}"/>'

@@ -1,4 +1,4 @@
-"""What all sessions of the application share: one set of settings, one door to calls, one library."""
+"""What all sessions of the application share: one set of settings, one door to calls a model, one library."""
 
 from functools import lru_cache
 
@@ -12,9 +12,24 @@ def settings() -> Settings:
     return get_settings()
 
 
-def calls() -> Calls:
-    """Return the door to calls."""
-    return _calls(settings())
+def calls(model: str = "") -> Calls:
+    """Return the door to calls.
+
+    Args:
+        model: One of `models()`; the first of them when it is left out or is none of them (any more).
+    """
+    choices = models()
+    return _calls_of(settings(), model) if model in choices[1:] else _calls(settings())
+
+
+def models() -> list[str]:
+    """Return the names of the models that can answer now: the settings' own, then those whose weights are here."""
+    known = settings()
+    if known.llm_base_url:
+        return [known.llm_model]
+    from serving.launch import list_models
+
+    return list(dict.fromkeys([known.llm, *(row.name for row in list_models(known) if row.pulled)]))
 
 
 def library() -> Library:
@@ -25,3 +40,8 @@ def library() -> Library:
 @lru_cache(maxsize=4)
 def _calls(settings: Settings) -> Calls:
     return Calls(settings)
+
+
+@lru_cache(maxsize=16)
+def _calls_of(settings: Settings, model: str) -> Calls:
+    return _calls(settings).for_model(model)

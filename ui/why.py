@@ -64,10 +64,10 @@ def stage_name(stage: str) -> str:
 
 
 def intent_name(intent: str, data: CampaignData | None) -> str:
-    """Return an intent as people call it; its own name where the campaign has no such intent any more."""
+    """Return an intent as people call it, short; its own name where the campaign has no such intent any more."""
     for known in data.intents if data else ():
         if known.name == intent:
-            return named(known.label).rstrip(".。")
+            return re.split(r"[:：;；]", named(known.label))[0].rstrip(".。")
     return intent.replace("_", " ")
 
 

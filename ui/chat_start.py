@@ -1,0 +1,166 @@
+"""The chat page before a call: choose what the call is about, or a call to go on with."""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from graph.errors import SalesmanError
+from scripts_library.schema import Campaign, ProfileField
+from ui import turns
+from ui.access import may
+from ui.shared import calls, library, models
+from ui.text import plain
+from ui.why import named
+from ui.words import t
+
+CALL, TURN, NOTICE, TALKING = "_call", "_turn", "_notice", "_talking"
+"""What a session remembers: its call, the turn that it sent, a line to show once, the call in which a customer talks."""
+LISTED = 8
+"""Earlier calls shown."""
+
+
+def start_page() -> None:
+    """Show the choices for a new call, and the newest calls."""
+    st.title(t("common.page_chat"))
+    st.caption(t("chat.intro"))
+    show_notice()
+    names = library().campaigns()
+    if not names:
+        st.info(t("chat.no_campaign"))
+        return
+    campaigns = {name: calls().resources.campaign(name).campaign for name in names}
+    with st.container(border=True):
+        _new_call(campaigns)
+    st.subheader(t("chat.earlier"))
+    held = calls().store.calls(limit=LISTED)
+    if not held:
+        st.caption(t("chat.earlier_none"))
+    for row in held:
+        title = named(campaigns[row["campaign"]].title) if row["campaign"] in campaigns else row["campaign"]
+        label = t(
+            "chat.earlier_call",
+            campaign=plain(title),
+            when=local_time(row["started_at"]),
+            turns=row["turns"],
+            outcome=t(f"common.outcome_{row['status']}"),
+        )
+        st.button(label, key=f"open_{row['id']}", on_click=open_call, args=(row["id"],), type="tertiary")
+
+
+def _new_call(campaigns: dict[str, Campaign]) -> None:
+    left, right = st.columns(2)
+    name = cast(
+        str,
+        left.selectbox(
+            t("chat.campaign"), list(campaigns), format_func=lambda one: named(campaigns[one].title), key="campaign"
+        ),
+    )
+    campaign = campaigns[name]
+    language = right.selectbox(
+        t("chat.customer_language"),
+        ["", *campaign.languages],
+        format_func=lambda one: t(f"common.language_{one}") if one else t("chat.any_language"),
+        key=f"language_{name}",
+    )
+    texts = {strategy.id: named(strategy.text) for strategy in campaign.strategies}
+    strategy = left.selectbox(t("chat.strategy"), list(texts), format_func=texts.__getitem__, key=f"strategy_{name}")
+    model = right.selectbox(
+        t("chat.model"), models(), key="model", help=t("chat.model_help"), format_func=lambda one: one or "–"
+    )
+    with st.expander(t("chat.profile"), key="profile"):
+        st.caption(t("chat.profile_help"))
+        columns = st.columns(2)
+        profile = {
+            field.name: _profile_field(field, name, columns[number % 2])
+            for number, field in enumerate(campaign.profile)
+        }
+        contact = st.text_input(t("chat.contact"), key="contact", help=t("chat.contact_help"), max_chars=100)
+    asked = {
+        "language": language or None,
+        "profile": {field: value for field, value in profile.items() if value},
+        "strategy": strategy,
+        "contact": contact,
+    }
+    st.button(
+        t("chat.start"),
+        key="start",
+        type="primary",
+        on_click=_start,
+        args=(name, model or "", asked),
+        icon=":material/call:",
+    )
+
+
+def _profile_field(field: ProfileField, campaign: str, place: Any) -> str:
+    """Ask for one field of the customer's profile; empty when it is not known."""
+    key = f"profile_{campaign}_{field.name}"
+    if not field.values:
+        return str(place.text_input(named(field.label).capitalize(), key=key, max_chars=80)).strip()
+    chosen = place.selectbox(
+        named(field.label).capitalize(),
+        ["", *field.values],
+        format_func=lambda one: one.replace("_", " ") if one else t("chat.unknown"),
+        key=key,
+    )
+    return str(chosen or "")
+
+
+def _start(campaign: str, model: str, asked: dict[str, Any]) -> None:
+    """Start a call; runs once for each press of the button."""
+    if not may("viewer"):
+        return
+    call = uuid.uuid4().hex[:12]
+    door = calls(model)
+    st.session_state[TURN] = turns.begin(
+        call, "", lambda heard: door.start(campaign, call=call, on_sentence=heard, **asked)
+    )
+    open_call(call)
+
+
+def open_call(call: str) -> None:
+    """Make a call the session's; the address names it, so that it survives a reload."""
+    st.session_state[CALL] = call
+    st.query_params["call"] = call
+
+
+def leave_call() -> None:
+    """Go back to the choices."""
+    st.session_state.pop(CALL, None)
+    st.session_state.pop(TALKING, None)
+    st.query_params.pop("call", None)
+
+
+def chosen_call() -> str:
+    """Return the session's call: the one that the address names, else the one that was open when the page was left."""
+    call = st.query_params.get("call") or st.session_state.get(CALL, "")
+    if call:
+        open_call(call)
+    return str(call)
+
+
+def header_of(call: str) -> dict[str, Any] | None:
+    """Return a call's header; None when there is no such call."""
+    try:
+        return calls().store.header(call)
+    except SalesmanError:
+        return None
+
+
+def notice(key: str, **values: object) -> None:
+    """Remember a line to show once."""
+    st.session_state[NOTICE] = t(f"chat.{key}", **values)
+
+
+def show_notice() -> None:
+    """Show the remembered line."""
+    if said := st.session_state.pop(NOTICE, ""):
+        st.warning(said)
+
+
+def local_time(moment: str) -> str:
+    """Return a recorded time as the session's clock shows it."""
+    zone = ZoneInfo(st.context.timezone) if st.context.timezone else UTC
+    return datetime.fromisoformat(moment).astimezone(zone).strftime("%Y-%m-%d %H:%M")
