@@ -13,6 +13,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "300")
 """OpenMP's threads sleep while they wait: spinning, they starve the model server on the same cores. Set before numpy loads."""
 
 from graph import commands as calls
+from graph import desk_commands
 from graph.errors import SalesmanError
 from graph.settings import get_settings
 from graph.terminal import dump, note, say
@@ -33,6 +34,9 @@ app.add_typer(models_app, name="models")
 app.add_typer(evaluate_app, name="evaluate")
 app.command()(calls.show)
 app.command()(calls.export)
+app.command()(desk_commands.outcomes)
+app.add_typer(desk_commands.marks_app, name="marks")
+app.add_typer(desk_commands.outbox_app, name="outbox")
 
 
 @models_app.command("list")

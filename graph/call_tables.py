@@ -17,6 +17,7 @@ Derived rows are written with the turn that they tell of; `graph.derived` makes 
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -189,8 +190,13 @@ def upsert(connection: Connection, table: Table, rows: Mapping[str, Any] | Seque
         table: Has a primary key and more.
         rows: One row, or several; every row has all columns.
     """
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    query = make(table)
+    connection.execute(_upsert(table, connection.dialect.name), rows)
+
+
+@cache
+def _upsert(table: Table, dialect: str) -> Any:
+    """Build the statement once: that costs more than to run it."""
+    query = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
     keys = [column.name for column in table.primary_key]
     fresh = {column.name: query.excluded[column.name] for column in table.columns if column.name not in keys}
-    connection.execute(query.on_conflict_do_update(index_elements=keys, set_=fresh), rows)
+    return query.on_conflict_do_update(index_elements=keys, set_=fresh)

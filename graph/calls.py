@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy import Engine, bindparam, func, insert, select, update
 
 from graph.call_tables import call_state, call_table, do_not_contact, metadata, turn_table
-from graph.derived import announce, backfill, derive
+from graph.derived import announce, backfill, derive, write_objections
 from graph.errors import BadInput
 from graph.experiments import assign, assigned
 from graph.marks import marks_of
@@ -33,6 +33,24 @@ def contact_hash(contact: str) -> str:
     """Return what is kept of a contact: a hash of its letters and digits, so that the list holds no personal data."""
     plain = re.sub(r"[^\w@+]", "", contact).lower()
     return hashlib.sha256(plain.encode()).hexdigest() if plain else ""
+
+
+# A turn runs these; to build them each time would cost more than to run them.
+_CALL_AND_STATE = (
+    select(call_table.c.campaign, call_table.c.contact, call_table.c.outcome, call_state)
+    .outerjoin(call_state, call_state.c.call == call_table.c.id)
+    .where(call_table.c.id == bindparam("id_"))
+)
+_KEEP_RECORD = (
+    update(turn_table)
+    .where(turn_table.c.call == bindparam("call_"), turn_table.c.turn == bindparam("turn_"))
+    .values(record=bindparam("record"), released="[]")
+)
+_KEEP_OUTCOME = (
+    update(call_table)
+    .where(call_table.c.id == bindparam("id_"))
+    .values(ended=bindparam("ended"), outcome=bindparam("outcome"))
+)
 
 
 class CallStore:
@@ -100,19 +118,17 @@ class CallStore:
 
     def finish(self, call: str, record: TurnRecord, outcome: Outcome) -> None:
         """Keep a turn's answer, the call's outcome so far, what is derived from them, and an opt-out, in one transaction."""
-        call_of = select(call_table.c.campaign, call_table.c.contact, call_table.c.outcome, call_state)
         with writing(self.engine) as connection:
-            connection.execute(
-                update(turn_table)
-                .where(turn_table.c.call == call, turn_table.c.turn == record["turn"])
-                .values(record=json.dumps(record, ensure_ascii=False), released="[]")
-            )
-            query = call_of.outerjoin(call_state, call_state.c.call == call_table.c.id).where(call_table.c.id == call)
-            row = connection.execute(query).mappings().one()
-            changed = {"ended": record["ended"], "outcome": json.dumps(outcome, ensure_ascii=False)}
-            connection.execute(update(call_table).where(call_table.c.id == call).values(**changed))
-            derive(connection, record, outcome, row["campaign"], row if row["status"] else None)
-            announce(connection, call, json.loads(row["outcome"]), outcome, record["at"], f"msg_{uuid.uuid4().hex}")
+            row = connection.execute(_CALL_AND_STATE, {"id_": call}).mappings().one()
+            answer = {"call_": call, "turn_": record["turn"], "record": json.dumps(record, ensure_ascii=False)}
+            connection.execute(_KEEP_RECORD, answer)
+            changed = {"id_": call, "ended": record["ended"], "outcome": json.dumps(outcome, ensure_ascii=False)}
+            connection.execute(_KEEP_OUTCOME, changed)
+            before = cast(Outcome, json.loads(row["outcome"]))
+            derive(connection, record, row["campaign"], outcome["status"], row if row["status"] else None)
+            if outcome["objections"] != before["objections"]:
+                write_objections(connection, call, outcome)
+            announce(connection, call, before, outcome, record["at"], f"msg_{uuid.uuid4().hex}")
             if outcome["status"] == "opted_out" and row["contact"]:
                 listed = select(do_not_contact.c.call).where(do_not_contact.c.contact == row["contact"])
                 if not connection.scalar(listed):

@@ -91,14 +91,21 @@ def write_objections(connection: Connection, call: str, outcome: Outcome) -> Non
 
 
 def derive(
-    connection: Connection, record: TurnRecord, outcome: Outcome, campaign: str, held: Mapping[str, Any] | None
+    connection: Connection, record: TurnRecord, campaign: str, status: str, held: Mapping[str, Any] | None
 ) -> None:
-    """Write a finished turn's derived rows, in the transaction that keeps the turn."""
+    """Write a finished turn's rows, in the transaction that keeps the turn; `write_objections` keeps the call's.
+
+    Args:
+        connection: The transaction's.
+        record: The turn.
+        campaign: The call's.
+        status: The call's outcome after the turn.
+        held: The call's row of `call_state` before it.
+    """
     upsert(connection, turn_fact, fact_of(record, campaign))
     if record["scripts"]:
         upsert(connection, turn_script, scripts_of(record))
-    upsert(connection, call_state, state_after(held, record, outcome["status"]))
-    write_objections(connection, record["call"], outcome)
+    upsert(connection, call_state, state_after(held, record, status))
 
 
 def announce(connection: Connection, call: str, before: Outcome, after: Outcome, at: str, message: str) -> None:

@@ -68,6 +68,13 @@ class Settings(BaseSettings):
     public_url: str = Field(
         default="http://localhost:8501", description="Address under which browsers reach the application, for `oidc`."
     )
+    webhook_url: str = Field(
+        default="", description="Where outcomes of finished calls are posted (https, or http on this machine)."
+    )
+    webhook_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Signs them as Standard Webhooks does: `whsec_` and base64, the same as the receiver's.",
+    )
     think: bool = Field(default=False, description="Let the model think before it speaks; thoughts are never shown.")
 
 

@@ -1,6 +1,6 @@
-"""Sends traces to LangSmith from the background: first onto the disk, then over the network, and off the disk once taken.
+"""Sends traces and marks to LangSmith from the background: first onto the disk, then over the network, off the disk once taken.
 
-A file per turn lies in `home/unsent_traces` until LangSmith has it. So nothing waits for the network, neither a turn nor the end
+A file per turn or mark lies in `home/unsent_traces` until LangSmith has it. So nothing waits for the network, neither a turn nor the end
 of the process, and what a dead, slow or refusing endpoint did not take is still there: `replay` sends it later.
 """
 
@@ -18,6 +18,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import TypedDict
+
 from graph.errors import BadInput, SalesmanError
 from graph.settings import Settings, get_settings
 
@@ -28,6 +30,16 @@ log = logging.getLogger(__name__)
 
 Run = dict[str, Any]
 """One run as LangSmith's API takes it, masked."""
+Feedback = dict[str, Any]
+"""Arguments of the client's `create_feedback`, masked."""
+
+
+class Parcel(TypedDict, total=False):
+    """What one file holds: the runs of a turn, the root first, or feedback on one."""
+
+    runs: list[Run]
+    feedback: list[Feedback]
+
 
 MAX_WAITING = 1000
 """Turns that wait to be masked; more are dropped."""
@@ -89,6 +101,23 @@ class _Sender:
             tracing_error_callback=self._errors.append,
         )
 
+    @cached_property
+    def project(self) -> Any:
+        """The project that traces go to."""
+        return self._client.read_project(project_name=self._to.project)
+
+    def tell(self, feedback: Feedback) -> str:
+        """Post feedback and return what went wrong; that it is there already, or that its trace is gone, is not wrong."""
+        from langsmith.utils import LangSmithConflictError
+
+        try:
+            self._client.create_feedback(**feedback, session_id=self.project.id, stop_after_attempt=1)
+        except LangSmithConflictError:
+            return ""
+        except Exception as error:  # noqa: BLE001 - the client's boundary: whatever it raises, the mark stays on the disk
+            return type(error).__name__
+        return ""
+
     def send(self, runs: Sequence[Run]) -> str:
         """Post the runs and return what went wrong, empty when nothing did."""
         self._errors.clear()
@@ -99,13 +128,14 @@ class _Sender:
         return type(self._errors[0]).__name__ if self._errors else ""
 
 
-def _write(folder: Path, runs: Sequence[Run]) -> tuple[Path, int]:
-    """Write a turn's runs, readable by the owner alone, and return the file and its bytes."""
+def _write(folder: Path, parcel: Parcel) -> tuple[Path, int]:
+    """Write a parcel, readable by the owner alone, and return the file and its bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{time.time_ns()}-{runs[0]['id']}.json"
+    name = parcel["runs"][0]["id"] if "runs" in parcel else parcel["feedback"][0]["feedback_id"]
+    path = folder / f"{time.time_ns()}-{name}.json"
     half = path.with_suffix(".part")
     half.touch(mode=0o600)
-    size = half.write_bytes(json.dumps({"version": 1, "runs": runs}, ensure_ascii=False).encode())
+    size = half.write_bytes(json.dumps({"version": 1, **parcel}, ensure_ascii=False).encode())
     half.rename(path)
     return path, size
 
@@ -125,22 +155,43 @@ def _make_room(folder: Path) -> int:
     return total
 
 
-def _read(paths: Sequence[Path]) -> list[Run]:
-    runs: list[Run] = []
+def _read(paths: Sequence[Path]) -> dict[Path, Parcel]:
+    parcels: dict[Path, Parcel] = {}
     for path in paths:
         with suppress(FileNotFoundError):  # sent by `replay`, or removed to make room
-            runs += json.loads(path.read_text(encoding="utf-8"))["runs"]
-    return runs
+            parcels[path] = json.loads(path.read_text(encoding="utf-8"))
+    return parcels
 
 
 def _send_files(sender: _Sender, paths: Sequence[Path]) -> str:
-    """Send files and remove them; return what went wrong."""
-    runs = _read(paths)
-    reason = sender.send(runs) if runs else ""
-    if not reason:
-        for path in paths:
-            path.unlink(missing_ok=True)
-    return reason
+    """Send files, runs before the feedback on them, and remove them; return what went wrong."""
+    parcels = _read(paths)
+    traces = [path for path, parcel in parcels.items() if "runs" in parcel]
+    runs = [run for path in traces for run in parcels[path]["runs"]]
+    if runs and (reason := sender.send(runs)):
+        return reason
+    for path in traces:
+        path.unlink(missing_ok=True)
+    for path, parcel in parcels.items():
+        for feedback in parcel.get("feedback", []):
+            if reason := sender.tell(feedback):
+                return reason
+        path.unlink(missing_ok=True)
+    return ""
+
+
+def project_url(to: Target) -> str:
+    """Return the address of the project that traces go to, as LangSmith shows it.
+
+    Raises:
+        SalesmanError: LangSmith does not answer, or has no such project yet.
+    """
+    try:
+        return str(_Sender(to).project.url)
+    except Exception as error:
+        raise SalesmanError(
+            f"LangSmith at {to.endpoint} tells no project {to.project!r}: {type(error).__name__}"
+        ) from error
 
 
 class Delivery:
@@ -149,7 +200,7 @@ class Delivery:
     def __init__(self, settings: Settings, to: Target) -> None:
         self._to = to
         self._folder = unsent_folder(settings)
-        self._work: queue.Queue[Callable[[], list[Run]] | None] = queue.Queue(MAX_WAITING)
+        self._work: queue.Queue[Callable[[], Parcel] | None] = queue.Queue(MAX_WAITING)
         self._kept: queue.SimpleQueue[Path | None] = queue.SimpleQueue()
         self._failing = False
         self._asked_at = float("inf")
@@ -160,11 +211,11 @@ class Delivery:
         self._sender.start()
         atexit.register(self.close)
 
-    def put(self, work: Callable[[], list[Run]]) -> None:
-        """Take a finished turn.
+    def put(self, work: Callable[[], Parcel]) -> None:
+        """Take a finished turn, or a mark.
 
         Args:
-            work: Builds the turn's masked runs; called in the background. When it raises, nothing is kept or sent.
+            work: Builds what is sent, masked; called in the background. When it raises, nothing is kept or sent.
         """
         try:
             self._work.put_nowait(work)

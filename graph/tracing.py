@@ -24,12 +24,11 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langsmith import configure, tracing_context, uuid7
 
-from graph.errors import SalesmanError
+from graph.personal import campaign_of, said_before
 from graph.records import TurnRecord
 from graph.settings import Settings
 from graph.trace_delivery import Delivery, Run, delivery_for, target
 from graph.trace_masking import Masker, forms, introduced, known_values
-from scripts_library.schema import Campaign
 
 configure(enabled=False)
 
@@ -164,9 +163,12 @@ class TurnTrace:
     collector: _Collector = field(default_factory=_Collector)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     finished: bool = False
+    id: UUID = field(default_factory=uuid7)
+    """Of the root run."""
 
     def finish(self, record: TurnRecord) -> None:
-        """Hand the turn over; it is masked and sent in the background."""
+        """Note the trace's id on the record, and hand the turn over; it is masked and sent in the background."""
+        record["why"]["trace"] = str(self.id)
         self._hand_over(record, "")
 
     def fail(self, error: BaseException) -> None:
@@ -177,7 +179,7 @@ class TurnTrace:
     def _hand_over(self, record: TurnRecord | None, error: str) -> None:
         self.finished = True
         steps, ended = self.collector.take(), datetime.now(UTC)
-        self.delivery.put(lambda: _runs(self, steps, ended, record, error))
+        self.delivery.put(lambda: {"runs": _runs(self, steps, ended, record, error)})
 
 
 class NoTrace:
@@ -216,29 +218,11 @@ _introduced: OrderedDict[tuple[str, str], set[str]] = OrderedDict()
 """Names by which customers introduced themselves, per home and call; used by one thread, the delivery's."""
 
 
-def _campaign(settings: Settings, name: str) -> Campaign | None:
-    from nodes.resources import get_resources
-
-    try:
-        return get_resources(settings).campaign(name).campaign
-    except SalesmanError:  # without the campaign everything in profile and slots is taken for personal
-        return None
-
-
-def _said_before(settings: Settings, call: str) -> set[str]:
-    """Return the names introduced in the turns that other processes kept."""
-    from graph.calls import CallStore
-    from scripts_library.database import engine_for
-
-    store = CallStore(engine_for(settings))
-    return introduced(store.record(call)["turns"]) if store.exists(call) else set()
-
-
 def _names(trace: TurnTrace, steps: list[_Step], record: TurnRecord | None) -> list[str]:
     turn, settings = trace.turn, trace.settings
     key = (os.fspath(settings.home), turn.call)
     if key not in _introduced:
-        _introduced[key] = _said_before(settings, turn.call)
+        _introduced[key] = said_before(settings, turn.call)
         while len(_introduced) > REMEMBERED_CALLS:
             _introduced.popitem(last=False)
     _introduced[key].update(introduced([{"customer": turn.customer}, *(step.inputs for step in steps)]))
@@ -247,7 +231,7 @@ def _names(trace: TurnTrace, steps: list[_Step], record: TurnRecord | None) -> l
         for state in (step.inputs, step.outputs):
             if isinstance(state, Mapping) and isinstance(state.get("slots"), Mapping):
                 slots |= state["slots"]
-    campaign = _campaign(settings, turn.header["campaign"])
+    campaign = campaign_of(settings, turn.header["campaign"])
     known = known_values(turn.header.get("profile", {}), slots, campaign)
     return [*known, *(form for name in _introduced[key] for form in forms(name))]
 
@@ -267,7 +251,7 @@ def _segment(started: datetime, run: UUID) -> str:
 def _runs(trace: TurnTrace, steps: list[_Step], ended: datetime, record: TurnRecord | None, error: str) -> list[Run]:
     """Build the turn's runs, masked; the first is the root and has no parent."""
     masker = Masker(_names(trace, steps, record))
-    turn, root = trace.turn, uuid7()
+    turn, root = trace.turn, trace.id
     thread = _thread(turn.call, masker)
     stage = record["stage"] if record else "unfinished"
     runs: list[Run] = [

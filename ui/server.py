@@ -11,6 +11,8 @@ from typing import Any
 import streamlit as st
 
 from graph.errors import SalesmanError
+from graph.outbox import start_outbox
+from graph.outbox import start_outbox
 from graph.settings import Settings
 from graph.terminal import note
 from scripts_library.server import chroma_server
@@ -32,11 +34,12 @@ def serve(settings: Settings, host: str, port: int) -> None:
 
     Raises:
         LibraryBusy: Another process has the embedded script index open.
-        BadInput: OIDC is asked for and not described, or the Chroma server did not start.
+        BadInput: OIDC or the webhook is asked for and not described, or the Chroma server did not start.
     """
     identity = _identity(settings)
     with chroma_server(settings):
         calls()
+        start_outbox(settings)
         threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
         st.App(SCRIPT, routes=ROUTES, lifespan=_lifespan, secrets=identity).run(
             config={
@@ -54,7 +57,10 @@ def serve(settings: Settings, host: str, port: int) -> None:
 
 @asynccontextmanager
 async def _lifespan(_app: Any) -> AsyncIterator[None]:
+    outbox = start_outbox(calls().settings)
     yield
+    if outbox:
+        outbox.stop()
     calls().close()
 
 

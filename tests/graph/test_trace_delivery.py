@@ -4,14 +4,13 @@ import json
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from graph import trace_delivery
 from graph.errors import SalesmanError
 from graph.settings import Settings
-from graph.trace_delivery import Delivery, Target, replay, target, unsent_folder
+from graph.trace_delivery import Delivery, Parcel, Target, replay, target, unsent_folder
 from tests.graph.trace_receiver import receiver, refusing_url
 
 
@@ -19,10 +18,10 @@ def settings_for(home: Path) -> Settings:
     return Settings(home=home, _env_file=None)
 
 
-def run_named(number: int, text: str = "") -> list[dict[str, Any]]:
+def run_named(number: int, text: str = "") -> Parcel:
     run = f"01a1fcb2-18bc-7550-aae6-{number:012d}"
     named = {"id": run, "trace_id": run, "dotted_order": f"20261121T060132316420Z{run}", "session_name": "calls"}
-    return [{**named, "name": "x/opening", "run_type": "chain", "inputs": {"text": text}}]
+    return {"runs": [{**named, "name": "x/opening", "run_type": "chain", "inputs": {"text": text}}]}
 
 
 @pytest.mark.parametrize(
@@ -85,7 +84,7 @@ def test_a_turn_never_waits_for_a_queue_that_is_full(
         delivery = Delivery(settings_for(tmp_path), Target(running.url, "k", "p"))
         started = time.monotonic()
         for number in range(20):
-            delivery.put(lambda number=number: run_named(number) if masking.wait() else [])  # type: ignore[misc]
+            delivery.put(lambda number=number: run_named(number) if masking.wait() else {})  # type: ignore[misc]
         assert time.monotonic() - started < 1
         masking.set()
         delivery.close()
@@ -96,7 +95,7 @@ def test_a_turn_never_waits_for_a_queue_that_is_full(
 def test_a_replay_that_is_refused_keeps_what_it_could_not_send(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = unsent_folder(settings_for(tmp_path))
     folder.mkdir()
-    (folder / "1.json").write_text(json.dumps({"version": 1, "runs": run_named(1)}))
+    (folder / "1.json").write_text(json.dumps({"version": 1, **run_named(1)}))
     monkeypatch.setenv("LANGSMITH_API_KEY", "k")
     monkeypatch.setenv("LANGSMITH_ENDPOINT", refusing_url())
     monkeypatch.delenv("LANGSMITH_TRACING")

@@ -27,6 +27,14 @@ INFO = {
     },
 }
 
+PROJECT: dict[str, Any] = {
+    "id": "0b5f3c1e-5d0e-4a4e-9c43-6f7a3c2b1d00",
+    "tenant_id": "7d3a9f10-2b44-4c55-8e66-1a2b3c4d5e6f",
+    "name": "calls",
+    "start_time": "2026-01-01T00:00:00",
+    "reference_dataset_id": None,
+}
+
 
 @dataclass
 class Receiver:
@@ -40,6 +48,8 @@ class Receiver:
     """The API keys that were sent."""
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Runs by id, with their parts put together."""
+    feedback: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Feedback by id."""
     requests: int = 0
     changed: threading.Condition = field(default_factory=threading.Condition)
     released: threading.Event = field(default_factory=threading.Event)
@@ -64,7 +74,10 @@ class Receiver:
     def take(self, path: str, content_type: str, body: bytes) -> None:
         """Keep the runs of a request."""
         with self.changed:
-            if path.endswith("/runs/batch"):
+            if path.endswith("/feedback"):
+                given = json.loads(body)
+                self.feedback[given["id"]] = given
+            elif path.endswith("/runs/batch"):
                 for run in json.loads(body)["post"]:
                     self.runs[run["id"]] = run
             else:
@@ -86,7 +99,10 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
             """Stay silent."""
 
         def do_GET(self) -> None:
-            self._answer(200 if self.path.endswith("/info") else 404, INFO)
+            if self.path.startswith("/sessions") and receiver.way == "answers":
+                self._answer(200, [PROJECT])
+            else:
+                self._answer(200 if self.path.endswith("/info") else 404, INFO)
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
