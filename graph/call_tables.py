@@ -123,7 +123,7 @@ mark_table = Table(
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("call", String(64), nullable=False),
     Column("turn", Integer, nullable=False),
-    Column("verdict", String(8), nullable=False),
+    Column("verdict", String(16), nullable=False),
     Column("reason", Text, nullable=False),
     Column("better", Text, nullable=False),
     Column("author", String(100), nullable=False),

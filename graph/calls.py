@@ -125,7 +125,7 @@ class CallStore:
             changed = {"id_": call, "ended": record["ended"], "outcome": json.dumps(outcome, ensure_ascii=False)}
             connection.execute(_KEEP_OUTCOME, changed)
             before = cast(Outcome, json.loads(row["outcome"]))
-            derive(connection, record, row["campaign"], outcome["status"], row if row["status"] else None)
+            derive(connection, record, row["campaign"], outcome["status"], dict(row) if row["status"] else None)
             if outcome["objections"] != before["objections"]:
                 write_objections(connection, call, outcome)
             announce(connection, call, before, outcome, record["at"], f"msg_{uuid.uuid4().hex}")
