@@ -21,6 +21,8 @@ from ui.text import plain, show
 from ui.why import explain, named, slot_name, stage_name
 from ui.words import language, t
 
+HEIGHT = 470
+"""Of the transcript, in pixels: it scrolls by itself, so that the picture beside it stays in view."""
 SHOWN = 20
 """Turns of a long call that are shown at first."""
 CALLS_PAGE = "graph/page.py"
@@ -36,16 +38,18 @@ def call_page(call: str, header: dict[str, Any]) -> None:
     record = calls().record(call)
     data = calls().resources.campaign(record["campaign"])
     title, button = st.columns([4, 1], vertical_alignment="center")
-    title.title(plain(named(data.campaign.title)))
+    title.subheader(plain(named(data.campaign.title)))
     button.button(t("chat.new_call"), key="new_call", on_click=leave_call, icon=":material/add_call:", width="stretch")
-    chat, beside = st.columns([3, 2], gap="large")
+    chat, beside = st.columns([5, 4], gap="medium")
     with beside:
         _facts(record, data)
         customer = _customer(record, data)
         _buttons(call, record, customer)
     below = st.container()
-    _line(door, call, record, waits=under_way is not None)
     with chat:
+        transcript = st.container(height=HEIGHT, autoscroll=True, key="transcript")
+        _line(door, call, record, waits=under_way is not None)
+    with transcript:
         _transcript(record)
         _state_of_call(call, record)
         show_notice()
@@ -146,10 +150,9 @@ def _facts(record: ConversationRecord, data: CampaignData) -> None:
         ("fact_learnt", "; ".join(learnt)),
         ("fact_model", record["model"]),
     ]
-    st.markdown(f"#### {t('chat.facts')}")
     st.markdown("\n".join(f"- **{t(f'chat.{name}')}:** {plain(value)}" for name, value in facts if value))
     with st.expander(t("chat.picture"), expanded=True, key="picture"):
-        st.html(picture(last["stage"], path_of(last)))
+        st.image(picture(last["stage"], path_of(last)), width="stretch")
 
 
 def _spoken(record: ConversationRecord, data: CampaignData) -> str:

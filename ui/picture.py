@@ -13,10 +13,9 @@ from graph.records import TurnRecord
 from scripts_library.schema import STAGES
 from ui.words import t
 
-WIDTH, MARGIN, ROW, BOX_WIDTH, BOX_HEIGHT = 424, 24, 56, 98, 32
+WIDTH, MARGIN, ROW, BOX_HEIGHT, BOX_WIDTH, STAGE_WIDTH = 424, 24, 56, 34, 142, 100
 START, END = "__start__", "__end__"
-LIT, PATH = "#d97706", "#2563eb"
-"""Colours that stand out from a light and a dark page."""
+LIT, PATH, INK, FAINT, GROUND = "#c2580c", "#0f766e", "#1f2937", "#8a919c", "#fbfbfa"
 
 Edges = tuple[tuple[str, str], ...]
 
@@ -52,7 +51,7 @@ def path_of(turn: TurnRecord) -> list[str]:
 
 
 def picture(stage: str, path: Sequence[str]) -> str:
-    """Draw the graph as SVG that takes the page's text colour.
+    """Draw the graph as SVG, on a ground of its own, for light and dark pages.
 
     Args:
         stage: The stage to light.
@@ -65,8 +64,9 @@ def picture(stage: str, path: Sequence[str]) -> str:
     boxes = [_box(name, place, name == stage, name in path) for name, place in places.items()]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH + MARGIN} {height}" role="img" '
-        f'aria-label="{escape(t("chat.picture_alt"), quote=True)}" font-family="sans-serif" font-size="12" '
-        f'style="width:100%;max-width:{WIDTH + MARGIN}px">{"".join(lines)}{"".join(boxes)}</svg>'
+        f'width="{WIDTH + MARGIN}" height="{height}" aria-label="{escape(t("chat.picture_alt"), quote=True)}" '
+        f'font-family="sans-serif" font-size="15"><rect width="100%" height="100%" rx="10" fill="{GROUND}"/>'
+        f"{''.join(lines)}{''.join(boxes)}</svg>"
     )
 
 
@@ -84,8 +84,8 @@ def _places(row: Mapping[str, int]) -> dict[str, tuple[float, float]]:
 def _line(start: str, end: str, places: Mapping[str, tuple[float, float]], taken: bool) -> str:
     """Draw an edge with its head; one that would cross a box goes round on the right."""
     (x1, y1), (x2, y2) = places[start], places[end]
-    colour, width, opacity = (PATH, 3, 1) if taken else ("currentColor", 1, 0.4)
-    if any(y1 < y < y2 and abs(x - (x1 + x2) / 2) < BOX_WIDTH / 2 for x, y in places.values()):
+    colour, width = (PATH, 3) if taken else (FAINT, 1)
+    if any(y1 < y < y2 and abs(x - (x1 + x2) / 2) < STAGE_WIDTH / 2 for x, y in places.values()):
         side, right = WIDTH + MARGIN / 2, BOX_WIDTH / 2
         curve = f"M{x1 + right:.0f} {y1:.0f} H{side:.0f} V{y2:.0f} H{x2 + right + 5:.0f}"
         head = f"{x2 + right + 6:.0f},{y2 - 4:.0f} {x2 + right + 6:.0f},{y2 + 4:.0f} {x2 + right:.0f},{y2:.0f}"
@@ -95,22 +95,22 @@ def _line(start: str, end: str, places: Mapping[str, tuple[float, float]], taken
         curve = f"M{x1:.0f} {top:.0f} C{x1:.0f} {middle:.0f} {x2:.0f} {middle:.0f} {x2:.0f} {bottom - 5:.0f}"
         head = f"{x2 - 4:.0f},{bottom - 6:.0f} {x2 + 4:.0f},{bottom - 6:.0f} {x2:.0f},{bottom:.0f}"
     return (
-        f'<path d="{curve}" fill="none" stroke="{colour}" stroke-width="{width}" opacity="{opacity}"/>'
-        f'<polygon points="{head}" fill="{colour}" opacity="{opacity}"/>'
+        f'<path d="{curve}" fill="none" stroke="{colour}" stroke-width="{width}"/>'
+        f'<polygon points="{head}" fill="{colour}"/>'
     )
 
 
 def _box(name: str, place: tuple[float, float], lit: bool, visited: bool) -> str:
     """Draw a node: filled when it is the stage, framed when the turn went through it."""
     x, y = place
-    stroke, width, opacity = (PATH, 2.5, 1) if visited else ("currentColor", 1, 0.55)
-    if lit:
-        stroke = LIT
+    stroke, width = (PATH, 3) if visited else (FAINT, 1)
+    ink = "#ffffff" if lit else INK if visited else FAINT
+    across = STAGE_WIDTH if name in STAGES else BOX_WIDTH
     label = t(f"common.stage_{name}") if name in STAGES else t(f"chat.node_{name}")
     return (
-        f'<g class="node{" lit" if lit else ""}{" visited" if visited else ""}" opacity="{1 if lit else opacity}">'
-        f'<rect x="{x - BOX_WIDTH / 2:.0f}" y="{y - BOX_HEIGHT / 2:.0f}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="8" '
-        f'fill="{LIT if lit else "none"}" stroke="{stroke}" stroke-width="{width}"/>'
-        f'<text x="{x:.0f}" y="{y + 4:.0f}" text-anchor="middle" fill="{"#ffffff" if lit else "currentColor"}">'
+        f'<g class="{name}{" lit" if lit else ""}{" visited" if visited else ""}">'
+        f'<rect x="{x - across / 2:.0f}" y="{y - BOX_HEIGHT / 2:.0f}" width="{across}" height="{BOX_HEIGHT}" rx="8" '
+        f'fill="{LIT if lit else "#ffffff"}" stroke="{LIT if lit else stroke}" stroke-width="{width}"/>'
+        f'<text x="{x:.0f}" y="{y + 5:.0f}" text-anchor="middle" fill="{ink}">'
         f"{escape(label)}</text></g>"
     )
