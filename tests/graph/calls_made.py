@@ -53,11 +53,12 @@ def turn_of(call: str, turn: int, customer: str = "How much?", reply: str = "It 
 
 
 def keep(engine: Engine, call: str, turns: list[TurnRecord], end: Outcome, **header: Any) -> None:
-    """Keep a whole call, with an opening if there is none; its last turn has the given outcome."""
+    """Keep turns of a call, a fresh one with an opening; the last of them has the given outcome."""
     store = CallStore(engine)
-    if not store.exists(call):
+    fresh = not store.exists(call)
+    if fresh:
         store.open(call, {**HEADER, **header})
-    if turns[0]["turn"]:
+    if fresh and turns[0]["turn"]:
         turns = [turn_of(call, 0, "", "Good day.", stage="opening", intent=""), *turns]
     for record in turns:
         assert store.begin(call, f"k{record['turn']}", record["customer"]) == record["turn"]
