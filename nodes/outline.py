@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from graph.context import Context, context_of
 from graph.state import CallState, Plan
@@ -42,9 +41,6 @@ def _search(state: CallState, stage: Stage, language: Language, context: Context
     """Fetch scripts: none that the call's A/B tests withhold, those that they show first; in circles none that was used."""
     used = state.get("used_scripts", []) if state["move"]["other_script"] else []
     vector = resources.embedder.query([state["customer"]])[0]
-    tried: dict[str, Any] = {"drafts": context.drafts} if context.drafts else {}
-    if state.get("shown"):
-        tried["prefer"] = state["shown"]
     return resources.library.search(
         state["campaign"],
         language,
@@ -53,7 +49,8 @@ def _search(state: CallState, stage: Stage, language: Language, context: Context
         vector,
         k=K,
         exclude={*used, *state.get("withheld", [])},
-        **tried,
+        drafts=context.drafts,
+        prefer=state.get("shown", []),
     )
 
 

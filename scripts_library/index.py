@@ -89,6 +89,17 @@ class ChromaIndex:
         with self._guard.reading(), self._errors():
             return self._use(name, ask)
 
+    def named(self, name: str, ids: Sequence[str], vector: NDArray[np.float32]) -> list[Found]:
+        """Return those scripts of a collection that have one of these ids, best first."""
+
+        def ask(collection: Any) -> list[Found]:
+            answer = collection.get(ids=list(set(ids)), include=["metadatas", "embeddings"])
+            rows = zip(answer["ids"], answer["metadatas"], answer["embeddings"], strict=True)
+            return [Found(id_, str(meta["script"]), float(np.dot(unit, vector))) for id_, meta, unit in rows]
+
+        with self._guard.reading(), self._errors():
+            return sorted(self._use(name, ask) or [], key=lambda found: -found.score)
+
     def upsert(self, name: str, entries: Sequence[Entry], embedder: str) -> None:
         """Write scripts into a collection, which is made if need be."""
         with self._guard.reading(), self._errors():

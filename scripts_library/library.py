@@ -330,8 +330,10 @@ class Library:
         vector: NDArray[np.float32],
         k: int = 3,
         exclude: Container[str] = (),
+        drafts: Sequence[str] = (),
+        prefer: Sequence[str] = (),
     ) -> Search:
-        """Return the published scripts nearest to a query; Chroma alone is read.
+        """Return the published scripts nearest to a query; without drafts, Chroma alone is read.
 
         The no-hit policy: (1) scripts of the intent, as many as there are, up to `k`: `no_hit` is "". (2) If it has none
         that is unexpired and not excluded, the stage's general scripts (intent `any`): "general". (3) If there
@@ -345,6 +347,8 @@ class Library:
             vector: The query's embedding, shape (d,), by the model that built the index.
             k: Most hits.
             exclude: Ids not to return again.
+            drafts: Ids whose latest version, unless archived, is searched in the place of the published one; one embedding each.
+            prefer: Ids that come first where the place has them published, however far they are.
 
         Returns:
             Hits, best first.
@@ -353,7 +357,7 @@ class Library:
             BadInput: The vector comes from another embedding model than the index, or the index does not answer.
         """
         with answered():
-            return self._retrieval.search(campaign, language, stage, intent, vector, k, exclude)
+            return self._retrieval.search(campaign, language, stage, intent, vector, k, exclude, drafts, prefer)
 
     def warm(self) -> None:
         """Connect to Chroma and load the embedding model, so that the first search need not."""

@@ -6,7 +6,7 @@ processes never overtake one another, and one that is killed leaves a record tha
 
 import secrets
 import threading
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
@@ -19,7 +19,7 @@ from graph.errors import BadInput
 from graph.settings import Settings
 from scripts_library import store
 from scripts_library.database import writing
-from scripts_library.index import ChromaIndex, Entry, collection_name
+from scripts_library.index import ChromaIndex, Entry, Found, collection_name
 from scripts_library.schema import ANY_INTENT, Script
 from scripts_library.store import IndexInfo
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from serving.embed import Embedder
 
 NoHit = Literal["", "general", "none"]
+Place = tuple[str, str, str, str]
+"""Campaign, language, stage, intent."""
 _BATCH = 512
 _SPARE = 5
 """Fetched beyond `k`, for the expired and the excluded."""
@@ -68,11 +70,27 @@ class Retrieval:
         vector: NDArray[np.float32],
         k: int,
         exclude: Container[str],
+        drafts: Sequence[str],
+        prefer: Sequence[str],
     ) -> Search:
-        """Return the nearest published scripts; see `Library.search`."""
+        """Return the nearest published scripts, with drafts in the place of their published versions; see `Library.search`."""
+        tried = self._latest(drafts)
+
+        def free(script: Script) -> bool:
+            return script.id not in exclude and (script.valid_until is None or script.valid_until >= _today())
+
+        def live(script: Script) -> bool:
+            return free(script) and script.id not in drafts
+
         steps: list[tuple[str, NoHit]] = [(intent, ""), (ANY_INTENT, "general")]
         for name, no_hit in steps if intent != ANY_INTENT else steps[1:]:
-            hits = self._nearest((campaign, language, stage, name), vector, k, exclude)
+            place = (campaign, language, stage, name)
+            hits = self._nearest(place, vector, k, live)
+            if prefer or tried:
+                hits += self._preferred(place, vector, prefer, live)
+                hits += self._drafted(place, vector, [script for script in tried if free(script)])
+                best = sorted(hits, key=lambda hit: (hit.script.id not in prefer, -hit.score))
+                hits = list({hit.script.id: hit for hit in best}.values())[:k]
             if hits:
                 return Search(hits, no_hit)
         return Search([], "none")
@@ -158,13 +176,13 @@ class Retrieval:
         return self._given_embedder
 
     def _nearest(
-        self, place: tuple[str, str, str, str], vector: NDArray[np.float32], k: int, exclude: Container[str]
+        self, place: Place, vector: NDArray[np.float32], k: int, wanted: Callable[[Script], bool]
     ) -> list[Hit]:
-        info, today, wanted = self.ready(), _today(), k + _SPARE
+        info, count = self.ready(), k + _SPARE
         while info is not None:
             if vector.shape != (info.dimension,):
                 raise BadInput(f"The query vector has shape {vector.shape}, the index ({info.dimension},); {_REINDEX}")
-            found = self._index.query(collection_name(*place, info.tag), vector, wanted)
+            found = self._index.query(collection_name(*place, info.tag), vector, count)
             if found is None:
                 latest = self._read_info()
                 if latest == info:
@@ -172,15 +190,33 @@ class Retrieval:
                 self._info = None  # another process built a new index
                 info = self.ready()
                 continue
-            hits: list[Hit] = []
-            for neighbour in found:
-                script = Script.model_validate_json(neighbour.payload)
-                if script.id not in exclude and (script.valid_until is None or script.valid_until >= today):
-                    hits.append(Hit(script, neighbour.score))
-            if len(hits) >= k or len(found) < wanted:
+            hits = [hit for hit in map(_hit, found) if wanted(hit.script)]
+            if len(hits) >= k or len(found) < count:
                 return hits[:k]
-            wanted *= 4
+            count *= 4
         return []
+
+    def _preferred(
+        self, place: Place, vector: NDArray[np.float32], ids: Sequence[str], wanted: Callable[[Script], bool]
+    ) -> list[Hit]:
+        """Return those of the place's published scripts that are to come first, however far they are."""
+        info = self.ready()
+        found = self._index.named(collection_name(*place, info.tag), ids, vector) if info and ids else []
+        return [hit for hit in map(_hit, found) if wanted(hit.script)]
+
+    def _latest(self, ids: Sequence[str]) -> list[Script]:
+        """Return the latest versions of the scripts that are tried, those aside that are archived."""
+        if not ids:
+            return []
+        with self._engine.connect() as connection:
+            found = store.find_heads(connection, ids)
+        return [script for script in found.values() if script.status != "archived"]
+
+    def _drafted(self, place: Place, vector: NDArray[np.float32], drafts: Sequence[Script]) -> list[Hit]:
+        """Return those of the drafts that belong to the place, embedded now."""
+        here = [draft for draft in drafts if (draft.campaign, draft.language, draft.stage, draft.intent) == place]
+        vectors = self._vectors(here)
+        return [Hit(draft, float(np.dot(unit, vector))) for draft, unit in zip(here, vectors, strict=True)]
 
     def _bring_up(self, ids: Sequence[str], info: IndexInfo) -> None:
         """Write one batch; scripts that change meanwhile stay behind and come with the next round."""
@@ -257,6 +293,10 @@ _REINDEX = "rebuild it with `salesman scripts reindex`"
 
 def _place(script: Script, tag: str) -> str:
     return collection_name(script.campaign, script.language, script.stage, script.intent, tag)
+
+
+def _hit(found: Found) -> Hit:
+    return Hit(Script.model_validate_json(found.payload), found.score)
 
 
 def _document(script: Script) -> str:

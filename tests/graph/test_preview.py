@@ -118,6 +118,24 @@ def test_a_wrong_what_if_question_is_one_clear_line(calls: Calls, given: dict[st
         calls.preview(**{"campaign": "lantern_local", "text": PRICE, **given})
 
 
+def test_a_draft_is_tried_in_a_what_if_answer_and_changes_nothing_for_live_calls(
+    calls: Calls, server: FaultServer
+) -> None:
+    library = calls.resources.library
+    calls.start("lantern_local", call="one", language="en")
+    before = calls.preview("lantern_local", PRICE, call="one")
+    first = before["scripts"][0]
+    said = "Lantern Local costs what the plan says; shall I send you the list?"
+    revised = library.revise(first["id"], first["version"], "ann", outline=["Offer the list"], say=[said])
+    tried = calls.preview("lantern_local", PRICE, call="one", drafts=(first["id"],))
+    assert {"id": first["id"], "version": revised.version} in tried["scripts"]
+    assert first not in tried["scripts"]
+    assert said in "\n".join(sent(server)), "the model is shown the draft"
+    live = calls.turn("one", PRICE)
+    assert (live["scripts"], live["why"]["scores"]) == (before["scripts"], before["why"]["scores"])
+    assert said not in "\n".join(sent(server))
+
+
 def test_the_ways_to_answer_differ_in_the_prompt_alone(calls: Calls, server: FaultServer, loaded_home: Path) -> None:
     turns = {}
     prompts = {}

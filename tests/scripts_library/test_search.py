@@ -1,9 +1,11 @@
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from graph.errors import BadInput
 from graph.settings import Settings
@@ -11,9 +13,14 @@ from scripts_library import store
 from scripts_library.database import engine_for, writing
 from scripts_library.library import Library
 from scripts_library.retrieval import Retrieval
-from tests.scripts_library.conftest import HashEmbedder, find, make_script
+from tests.scripts_library.conftest import CAMPAIGN, HashEmbedder, find, make_script, write_campaign
 
 QUERY = HashEmbedder().query(["too expensive"])[0]
+GREEN = CAMPAIGN.replace("tea_club", "green_tea")
+
+
+def vector(text: str) -> NDArray[np.float32]:
+    return HashEmbedder().query([text])[0]
 
 
 def test_a_search_finds_the_nearest_first_with_its_similarity(library: Library) -> None:
@@ -166,3 +173,94 @@ def test_healing_marks_what_it_wrote_so_that_it_ends(library: Library, settings:
         store.mark_indexed(connection, [("price-1", None, None)])
     library._retrieval.heal()
     assert not library._retrieval.is_behind()
+
+
+def test_a_draft_that_is_tried_competes_by_its_score_and_nobody_else_finds_it(library: Library) -> None:
+    library.add_many([make_script("new-1", situation=["Too dear for me"])], "ann")
+    tried = library.search("tea_club", "en", "objection", "too_expensive", vector("Too dear for me"), drafts=["new-1"])
+    assert (tried.hits[0].script.id, tried.hits[0].script.version) == ("new-1", 1)
+    assert tried.hits[0].score == pytest.approx(1.0, abs=1e-5)
+    assert {hit.script.id for hit in tried.hits} == {"new-1", "price-1"}
+    assert find(library, "Too dear for me", k=9) == ["price-1"]
+
+
+def test_a_draft_takes_the_place_of_its_published_version(library: Library) -> None:
+    library.revise("price-1", 1, "ann", situation=["Something else"])
+    tried = library.search("tea_club", "en", "objection", "too_expensive", vector("Something else"), drafts=["price-1"])
+    assert [(hit.script.id, hit.script.version) for hit in tried.hits] == [("price-1", 2)]
+    live = library.search("tea_club", "en", "objection", "too_expensive", vector("Something else"))
+    assert [(hit.script.id, hit.script.version) for hit in live.hits] == [("price-1", 1)]
+
+
+def test_a_draft_that_moved_elsewhere_is_found_there_and_no_longer_here(library: Library) -> None:
+    library.revise("price-1", 1, "ann", stage="close", intent="agrees")
+    assert find(library, drafts=["price-1"]) == ["general-1"]
+    moved = library.search("tea_club", "en", "close", "agrees", QUERY, drafts=["price-1"])
+    assert ([hit.script.id for hit in moved.hits], moved.no_hit) == (["price-1"], "")
+
+
+DRAFTS_LEFT_OUT: list[tuple[dict[str, object], dict[str, object], str]] = [
+    ({"language": "zh", "say": ["好"]}, {}, "another language"),
+    ({"stage": "close"}, {}, "another stage"),
+    ({"intent": "agrees"}, {}, "another intent"),
+    ({"valid_until": date(2020, 1, 1)}, {}, "expired"),
+    ({"status": "archived"}, {}, "archived"),
+    ({}, {"exclude": ["new-1"]}, "excluded"),
+]
+
+
+@pytest.mark.parametrize(("fields", "options", "why"), DRAFTS_LEFT_OUT, ids=[case[2] for case in DRAFTS_LEFT_OUT])
+def test_a_draft_is_left_out_where_a_published_script_would_be(
+    library: Library, fields: dict[str, object], options: dict[str, object], why: str
+) -> None:
+    library.add(make_script("new-1", **fields), "ann")
+    assert "new-1" not in find(library, "situation of new-1", k=9, drafts=["new-1"], **options), why
+
+
+def test_a_general_draft_is_found_where_the_intent_has_none(library: Library) -> None:
+    library.add(make_script("new-1", intent="any", language="zh", say=["好的。"]), "ann")
+    found = library.search("tea_club", "zh", "objection", "agrees", QUERY, drafts=["new-1"])
+    assert ([hit.script.id for hit in found.hits], found.no_hit) == (["new-1"], "general")
+
+
+def test_drafts_can_be_tried_before_anything_was_published(opened: Callable[..., Library], tmp_path: Path) -> None:
+    scripts = "- {id: only-1, stage: close, intent: agrees, language: en, title: T, situation: [S], outline: [O], say: [Y], status: draft}"
+    library = opened(campaigns={"green_tea": write_campaign(tmp_path / "green_tea", campaign=GREEN, scripts=scripts)})
+    found = library.search("green_tea", "en", "close", "agrees", vector("S"), drafts=["only-1"])
+    assert [hit.script.id for hit in found.hits] == ["only-1"]
+
+
+def test_only_drafts_of_the_place_are_embedded(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    library.add_many([make_script("here"), make_script("there", stage="close"), make_script("idle")], "ann")
+    embedded: list[str] = []
+    passage = HashEmbedder.passage
+
+    def watched(self: HashEmbedder, texts: Sequence[str]) -> NDArray[np.float32]:
+        embedded.extend(texts)
+        return passage(self, texts)
+
+    monkeypatch.setattr(HashEmbedder, "passage", watched)
+    library.search("tea_club", "en", "objection", "too_expensive", QUERY, drafts=["here", "there"])
+    assert embedded == ["situation of here"]
+    library.search("tea_club", "en", "objection", "too_expensive", QUERY)
+    assert embedded == ["situation of here"], "a live call embeds no script"
+
+
+def test_a_script_that_an_ab_test_shows_comes_first_however_far_it_is(library: Library) -> None:
+    library.add_many([make_script(f"s-{n:02}", status="published") for n in range(40)], "ann")
+    nearest = find(library, "situation of s-07", k=40)
+    last = nearest[-1]
+    found = library.search(
+        "tea_club", "en", "objection", "too_expensive", vector("situation of s-07"), prefer=[last, last, "general-1"]
+    )
+    assert [hit.script.id for hit in found.hits] == [last, *nearest[:2]]
+    assert found.hits[0].score < found.hits[2].score < found.hits[1].score == pytest.approx(1.0, abs=1e-5)
+
+
+def test_what_is_excluded_or_tried_as_a_draft_is_not_shown_in_its_published_version(library: Library) -> None:
+    library.add(make_script("new-1", status="published"), "ann")
+    assert find(library, prefer=["new-1"]) == ["new-1", "price-1"]
+    assert find(library, prefer=["new-1"], exclude=["new-1"]) == ["price-1"]
+    library.revise("new-1", 1, "ann", title="Better")
+    found = library.search("tea_club", "en", "objection", "too_expensive", QUERY, prefer=["new-1"], drafts=["new-1"])
+    assert [(hit.script.id, hit.script.version) for hit in found.hits] == [("new-1", 2), ("price-1", 1)]
