@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from ui import turns
 from ui.access import may, require, sign_out_button
-from ui.chat_call import call_page, tell_of_own_turn, watch
+from ui.chat_call import call_page, turn_to_watch, watch
 from ui.chat_start import chosen_call, header_of, leave_call, notice, start_page
 from ui.text import plain
 from ui.words import choose_language, language, t
@@ -14,12 +13,11 @@ def chat() -> None:
     """Hold a call as the customer: choose one, greet, talk."""
     require("viewer")
     call = chosen_call()
-    tell_of_own_turn(call)
     header = header_of(call) if call else None
     if header is not None:
         call_page(call, header)
         return
-    greeting = turns.running(call)
+    greeting = turn_to_watch(call)
     if greeting:
         st.title(t("chat.starting"))
         watch(greeting, language())

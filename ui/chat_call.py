@@ -34,7 +34,7 @@ def call_page(call: str, header: dict[str, Any]) -> None:
     """Show a call, and take the customer's next line."""
     door = calls(header["model"])
     _recover(door, call)
-    under_way = turns.running(call)
+    under_way = turn_to_watch(call)
     record = calls().record(call)
     data = calls().resources.campaign(record["campaign"])
     title, button = st.columns([4, 1], vertical_alignment="center")
@@ -70,26 +70,21 @@ def watch(turn: turns.Turn, spoken: str) -> None:
         place = st.empty()
         for said in turn.follow():
             place.text(join(said, spoken) or "…")
+    st.session_state.pop(TURN, None)
     if turn.trouble:
         st.session_state.pop(TALKING, None)
         st.session_state[GIVEN_UP] = turn.call
-        _tell(turn)
+        refused = not turn.line and turn.trouble == "ended"
+        notice("notice_refused_contact" if refused else f"notice_{turn.trouble}", line=plain(turn.line))
     st.rerun()
 
 
-def tell_of_own_turn(call: str) -> None:
-    """Say what became of the session's own line when it ended before anybody could watch it."""
-    turn = st.session_state.get(TURN)
-    if turn is not None and turn.over:
-        del st.session_state[TURN]
-        if turn.trouble and turn.call == call:
-            _tell(turn)
-
-
-def _tell(turn: turns.Turn) -> None:
-    st.session_state.pop(TURN, None)
-    starting = not turn.line and turn.trouble == "ended"
-    notice("notice_refused_contact" if starting else f"notice_{turn.trouble}", line=plain(turn.line))
+def turn_to_watch(call: str) -> turns.Turn | None:
+    """Return the turn under way in a call: the session's own, so that what became of it is told, or another window's."""
+    own: turns.Turn | None = st.session_state.get(TURN)
+    if own is None or own.call != call or (own.over and not own.trouble):
+        return turns.running(call)
+    return own
 
 
 def _recover(door: Calls, call: str) -> None:

@@ -59,63 +59,64 @@ def _new_call(campaigns: dict[str, Campaign]) -> None:
         ),
     )
     campaign = campaigns[name]
-    language = right.selectbox(
+    right.selectbox(
         t("chat.customer_language"),
         ["", *campaign.languages],
         format_func=lambda one: t(f"common.language_{one}") if one else t("chat.any_language"),
         key=f"language_{name}",
     )
     texts = {strategy.id: named(strategy.text) for strategy in campaign.strategies}
-    strategy = left.selectbox(t("chat.strategy"), list(texts), format_func=texts.__getitem__, key=f"strategy_{name}")
-    model = right.selectbox(
+    left.selectbox(t("chat.strategy"), list(texts), format_func=texts.__getitem__, key=f"strategy_{name}")
+    right.selectbox(
         t("chat.model"), models(), key="model", help=t("chat.model_help"), format_func=lambda one: one or "–"
     )
     with st.expander(t("chat.profile"), key="profile"):
         st.caption(t("chat.profile_help"))
         columns = st.columns(2)
-        profile = {
-            field.name: _profile_field(field, name, columns[number % 2])
-            for number, field in enumerate(campaign.profile)
-        }
-        contact = st.text_input(t("chat.contact"), key="contact", help=t("chat.contact_help"), max_chars=100)
-    asked = {
-        "language": language or None,
-        "profile": {field: value for field, value in profile.items() if value},
-        "strategy": strategy,
-        "contact": contact,
-    }
-    st.button(
-        t("chat.start"),
-        key="start",
-        type="primary",
-        on_click=_start,
-        args=(name, model or "", asked),
-        icon=":material/call:",
-    )
+        for number, field in enumerate(campaign.profile):
+            _profile_field(field, name, columns[number % 2])
+        st.text_input(t("chat.contact"), key="contact", help=t("chat.contact_help"), max_chars=100)
+    st.button(t("chat.start"), key="start", type="primary", on_click=_start, args=(campaign,), icon=":material/call:")
 
 
-def _profile_field(field: ProfileField, campaign: str, place: Any) -> str:
+def _profile_field(field: ProfileField, campaign: str, place: Any) -> None:
     """Ask for one field of the customer's profile; empty when it is not known."""
-    key = f"profile_{campaign}_{field.name}"
+    key, label = f"profile_{campaign}_{field.name}", named(field.label).capitalize()
     if not field.values:
-        return str(place.text_input(named(field.label).capitalize(), key=key, max_chars=80)).strip()
-    chosen = place.selectbox(
-        named(field.label).capitalize(),
+        place.text_input(label, key=key, max_chars=80)
+        return
+    place.selectbox(
+        label,
         ["", *field.values],
         format_func=lambda one: one.replace("_", " ") if one else t("chat.unknown"),
         key=key,
     )
-    return str(chosen or "")
 
 
-def _start(campaign: str, model: str, asked: dict[str, Any]) -> None:
-    """Start a call; runs once for each press of the button."""
+def _start(campaign: Campaign) -> None:
+    """Start a call; runs once for each press of the button.
+
+    It reads what was chosen from the session: a field that was left by pressing the button is not in the page's last run yet.
+    """
     if not may("viewer"):
         return
+    name, chosen = campaign.name, st.session_state
+    if chosen["campaign"] != name:
+        return  # the campaign was changed in the same moment: the page shows the new one's choices
     call = uuid.uuid4().hex[:12]
-    door = calls(model)
+    door = calls(chosen["model"] or "")
+    asked = {
+        "language": chosen[f"language_{name}"] or None,
+        "profile": {
+            field.name: value
+            for field in campaign.profile
+            if (value := (chosen[f"profile_{name}_{field.name}"] or "").strip())
+        },
+        "strategy": chosen[f"strategy_{name}"],
+        "contact": chosen["contact"],
+    }
     st.session_state[TURN] = turns.begin(
-        call, "", lambda heard: door.start(campaign, call=call, on_sentence=heard, **asked)
+        call, "", lambda heard: door.start(name, call=call, on_sentence=heard, **asked)
     )
     open_call(call)
 
