@@ -112,7 +112,12 @@ def announce(connection: Connection, call: str, before: Outcome, after: Outcome,
     """Put an outcome into the outbox when it is final and new, or when a final one was taken back."""
     final = before["status"] not in UNFINISHED or after["status"] not in UNFINISHED
     if final and before != after:
-        row: dict[str, Any] = {"message": message, "call": call, "at": at, "outcome": json.dumps(after, ensure_ascii=False)}
+        row: dict[str, Any] = {
+            "message": message,
+            "call": call,
+            "at": at,
+            "outcome": json.dumps(after, ensure_ascii=False),
+        }
         row |= {"attempts": 0, "next_at": 0.0, "claim": "", "claimed_until": 0.0, "error": ""}
         connection.execute(insert(outbox_table), row)
 

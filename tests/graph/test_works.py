@@ -78,7 +78,9 @@ def library(loaded_home: Path) -> Any:
 
 
 def two_of_a_place(library: Library) -> tuple[str, str]:
-    first = next(s for s in library.list("lantern_local", status="published") if s.stage == "objection" and s.intent != "any")
+    first = next(
+        s for s in library.list("lantern_local", status="published") if s.stage == "objection" and s.intent != "any"
+    )
     copy = first.model_copy(update={"id": f"{first.id}-b", "status": "published"})
     return first.id, library.add(copy, "ann").id
 
