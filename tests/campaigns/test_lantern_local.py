@@ -24,6 +24,8 @@ SAMPLE = {
 }
 HANDLED_BY_FIXED_LINES = {"angry", "wants_person", "opt_out"}
 """Intents that never reach a stage's scripts."""
+LEFT_OPEN = {"bad_reviews"}
+"""The hole that the README's desk section finds and fills."""
 
 
 @cache
@@ -88,10 +90,10 @@ def test_the_scripts_cover_every_stage_and_intent(language: Language) -> None:
     assert all(script.status == "published" for script in scripts)
     general = Counter(script.stage for script in scripts if script.intent == ANY_INTENT)
     assert all(general[stage] >= 3 for stage in STAGES), general
-    intents = {intent.name for intent in data().intents} - HANDLED_BY_FIXED_LINES
+    intents = {intent.name for intent in data().intents} - HANDLED_BY_FIXED_LINES - LEFT_OPEN
     assert intents - {script.intent for script in scripts} == set()
     met = {(script.stage, script.intent) for script in scripts}
-    assert {(i.stage, i.name) for i in data().intents if i.stage} - met == set(), "an intent's own stage has no script"
+    assert {i.name for i in data().intents if i.stage and (i.stage, i.name) not in met} == LEFT_OPEN, "an intent's own stage has no script"
     closing = {(stage, intent) for stage in STAGES for intent in ("not_interested", "goodbye")}
     assert closing - met == set(), "a refusal or goodbye would be answered by a general pitch"
 

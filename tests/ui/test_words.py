@@ -13,8 +13,8 @@ FILES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 SOURCES = [
     path for folder in ("ui", "graph", "scripts_library", "evaluation") for path in (ROOT / folder).glob("*.py")
 ] + [ROOT / "app.py"]
-ASKED = {key for path in SOURCES for key in re.findall(r'\bt\(\s*"([\w.]+)"', path.read_text("utf-8"))}
-STEMS = {stem for path in SOURCES for stem in re.findall(r'\bt\(\s*f"([\w.]+)\{', path.read_text("utf-8"))}
+ASKED = {key for path in SOURCES for key in re.findall(r"""\bt\(\s*["']([\w.]+)["']""", path.read_text("utf-8"))}
+STEMS = {stem for path in SOURCES for stem in re.findall(r"""\bt\(\s*f["']([\w.]+)\{""", path.read_text("utf-8"))}
 
 
 def gaps(text: str) -> set[str]:

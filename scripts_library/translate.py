@@ -1,0 +1,7 @@
+"""Translate a script."""
+
+from typing import Any
+
+
+def translate(*given: Any) -> Any:
+    """Translate."""
