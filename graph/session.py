@@ -26,14 +26,14 @@ from graph.outcome import outcome_of
 from graph.preview import fresh_state
 from graph.records import Answering, ConversationRecord, TurnRecord
 from graph.settings import Settings, get_settings
-from graph.starting import check_start, given_for
+from graph.starting import check_start, given_for, known_stage
 from graph.state import CallState
 from graph.tracing import turn_trace
 from nodes.resources import get_resources
 from nodes.respond import system_prompt
 from nodes.understand import language_of
 from scripts_library.database import engine_for
-from scripts_library.schema import Language, Stage
+from scripts_library.schema import Language
 from serving.slots import aside
 
 log = logging.getLogger(__name__)
@@ -270,7 +270,7 @@ class Calls:
         *,
         call: str | None = None,
         language: str | None = None,
-        stage: Stage = "opening",
+        stage: str = "opening",
         profile: Mapping[str, str] | None = None,
         strategy: str | None = None,
         answering: Answering | None = None,
@@ -295,7 +295,7 @@ class Calls:
             The turn as it would be recorded. `why.scores` are the similarities of its `scripts`.
 
         Raises:
-            BadInput: An empty line, an unknown call, campaign, language, profile field or strategy.
+            BadInput: An empty line, an unknown call, campaign, language, stage, profile field or strategy.
             ModelUnavailable: The embedded model cannot be started.
         """
         if not text.strip():
@@ -306,9 +306,10 @@ class Calls:
             chosen = check_start(data, language, profile or {}, strategy)
             spoken = cast(Language, language or language_of(text, data, ""))
             header: dict[str, Any] = {
-                "campaign": campaign, "profile": dict(profile or {}), "strategy": chosen, "language": language or ""
+                "campaign": campaign, "profile": dict(profile or {}), "strategy": chosen, "language": language or "",
+                "shown": [], "withheld": [],
             }  # fmt: skip
-            held = fresh_state(data, spoken, stage, header["profile"])
+            held = fresh_state(data, spoken, known_stage(stage), header["profile"])
         else:
             header = self.store.header(call)
             if header["campaign"] != campaign:

@@ -5,7 +5,7 @@ from typing import Any
 
 from graph.errors import BadInput
 from graph.state import CallState
-from scripts_library.schema import Campaign
+from scripts_library.schema import STAGES, Campaign, Stage
 
 
 def given_for(header: Mapping[str, Any], call: str, turn: int, text: str) -> CallState:
@@ -25,9 +25,21 @@ def given_for(header: Mapping[str, Any], call: str, turn: int, text: str) -> Cal
         "asked_language": header["language"],
         "turn": turn,
         "customer": text,
-        "shown": header.get("shown", []),
-        "withheld": header.get("withheld", []),
+        "shown": header["shown"],
+        "withheld": header["withheld"],
     }
+
+
+def known_stage(stage: str) -> Stage:
+    """Return a stage by its name.
+
+    Raises:
+        BadInput: There is no such stage.
+    """
+    for known in STAGES:
+        if known == stage:
+            return known
+    raise BadInput(f"Stage '{stage}' is not known; expected one of {', '.join(STAGES)}.")
 
 
 def check_start(campaign: Campaign, language: str | None, profile: Mapping[str, str], strategy: str | None) -> str:

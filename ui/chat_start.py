@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -52,11 +52,8 @@ def start_page() -> None:
 
 def _new_call(campaigns: dict[str, Campaign]) -> None:
     left, right = st.columns(2)
-    name = cast(
-        str,
-        left.selectbox(
-            t("chat.campaign"), list(campaigns), format_func=lambda one: named(campaigns[one].title), key="campaign"
-        ),
+    name = left.selectbox(
+        t("chat.campaign"), list(campaigns), format_func=lambda one: named(campaigns[one].title), key="campaign"
     )
     campaign = campaigns[name]
     right.selectbox(

@@ -72,7 +72,7 @@ def picture(stage: str, path: Sequence[str]) -> str:
 
 def _places(row: Mapping[str, int]) -> dict[str, tuple[float, float]]:
     """Return each node's centre; a row's nodes stand side by side, the stages in the order of a call."""
-    order = {name: number for number, name in enumerate(STAGES)}
+    order: dict[str, int] = {name: number for number, name in enumerate(STAGES)}
     places = {}
     for number in set(row.values()):
         names = sorted((name for name in row if row[name] == number), key=lambda name: (order.get(name, 0), name))

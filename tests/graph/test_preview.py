@@ -108,6 +108,7 @@ def test_a_what_if_answer_without_a_call_stands_in_the_stage_that_was_asked_for(
         ({"campaign": "no_such"}, "no_such"),
         ({"language": "fr"}, "language 'fr'"),
         ({"call": "nobody"}, "not known"),
+        ({"stage": "haggling"}, "Stage 'haggling'"),
         ({"profile": {"shoe_size": "42"}}, "shoe_size"),
         ({"call": "one", "campaign": "save_the_children"}, "belongs to campaign lantern_local"),
     ],
@@ -171,6 +172,32 @@ def test_without_scripts_the_guard_and_the_approved_lines_stay(calls: Calls, ser
         assert turn["source"] == "script"
         assert turn["reply"] in fallback
         assert turn["rules"]
+
+
+def test_a_draft_is_tried_without_touching_live_calls(calls: Calls, server: FaultServer) -> None:
+    calls.start("lantern_local", call="one", language="en")
+    before = calls.preview("lantern_local", PRICE, call="one")
+    library = calls.resources.library
+    used = library.get(before["scripts"][0]["id"])
+    draft = library.revise(used.id, used.version, "tester", outline=["mention the blue lantern"])
+    tried = calls.preview("lantern_local", PRICE, call="one", drafts=[used.id])
+    assert {"id": used.id, "version": draft.version} in tried["scripts"]
+    live = calls.turn("one", PRICE)
+    assert live["scripts"] == before["scripts"]
+    assert "blue lantern" not in sent(server)[-1]
+
+
+def test_a_call_of_an_ab_test_is_given_its_script_and_never_the_other(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [ref["id"] for ref in calls.preview("lantern_local", PRICE, language="en")["scripts"]]
+    shown, withheld = found[1], found[0]
+    header = calls.store.header
+    monkeypatch.setattr(calls.store, "header", lambda call: header(call) | {"shown": [shown], "withheld": [withheld]})
+    calls.start("lantern_local", call="one", language="en")
+    turn = calls.turn("one", PRICE)
+    assert turn["scripts"][0]["id"] == shown
+    assert withheld not in [ref["id"] for ref in turn["scripts"]]
 
 
 def test_two_models_on_one_home_share_all_but_the_model(loaded_home: Path) -> None:
