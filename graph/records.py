@@ -33,6 +33,8 @@ class RuleHit(TypedDict):
     reason: str
     text: str
     """What was found, at most 200 characters."""
+    claim: NotRequired[str]
+    """Which of the campaign's forbidden claims it was; only on `forbidden_claim`."""
 
 
 class Latency(TypedDict):

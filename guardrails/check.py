@@ -1,9 +1,11 @@
 """Run the rules: on a sentence before it is released, on the reply so far, on a customer's line."""
 
 from graph.records import RuleHit
+from guardrails.claims import find_claims
 from guardrails.context import GuardContext
 from guardrails.rule import Rule, Scope
 from guardrails.rules import RULES
+from guardrails.rules_facts import FORBIDDEN_CLAIM
 from guardrails.sentences import split_sentences
 from guardrails.signals import find_injection
 from guardrails.text import normalise
@@ -17,7 +19,18 @@ def _run(text: str, context: GuardContext, scope: Scope) -> list[RuleHit]:
         if rule.scope == scope:
             found = rule.check(text, context)
             if found is not None:
-                hits.append(_hit(rule, found))
+                hits += _claims(rule, text, context) if rule.name == FORBIDDEN_CLAIM else [_hit(rule, found)]
+    return hits
+
+
+def _claims(rule: Rule, text: str, context: GuardContext) -> list[RuleHit]:
+    """Return a hit for each of the campaign's claims, with the claim's own severity and reason."""
+    hits: list[RuleHit] = []
+    for made in find_claims(text, context.forbidden):
+        hit = _hit(rule, made.text)
+        hit["severity"], hit["claim"] = made.claim.severity, made.claim.id
+        hit["reason"] = f"{rule.reason}: {made.claim.reason}"
+        hits.append(hit)
     return hits
 
 
@@ -39,13 +52,13 @@ def check_sentence(text: str, context: GuardContext) -> list[RuleHit]:
 def check_reply(text: str, context: GuardContext) -> list[RuleHit]:
     """Return the breaches of the reply so far: each sentence's, then those of the whole.
 
-    Each rule is reported once, with the first breach that it found.
+    Each rule is reported once, with the first breach that it found; each of the campaign's forbidden claims is a rule of its own.
     """
     plain = normalise(text)
-    hits: dict[str, RuleHit] = {}
+    hits: dict[tuple[str, str], RuleHit] = {}
     for sentence in split_sentences(plain) or [plain]:
         for hit in _run(sentence, context, "sentence"):
-            hits.setdefault(hit["name"], hit)
+            hits.setdefault((hit["name"], hit.get("claim", "")), hit)
     return [*hits.values(), *_run(plain, context, "reply")]
 
 

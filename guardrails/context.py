@@ -7,6 +7,8 @@ from typing import Literal
 from guardrails.quantities import Quantity
 from guardrails.units import Kind
 
+Severity = Literal["low", "medium", "high"]
+
 
 @dataclass(frozen=True, slots=True)
 class Forbidden:
@@ -15,6 +17,7 @@ class Forbidden:
     id: str
     reason: str
     pattern: str
+    severity: Severity = "high"
 
 
 @dataclass(frozen=True, slots=True)

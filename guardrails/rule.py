@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from guardrails.context import GuardContext
+from guardrails.context import GuardContext, Severity
 
-Severity = Literal["low", "medium", "high"]
 Scope = Literal["sentence", "reply"]
 
 

@@ -2,10 +2,11 @@
 
 import re
 
+from guardrails.claims import find_claims
 from guardrails.context import GuardContext, Range
 from guardrails.privacy import mask
 from guardrails.quantities import FoundQuantity, Quantity, find_quantities, is_supported
-from guardrails.rule import Rule, compiled, either, first_claim
+from guardrails.rule import Rule, either, first_claim
 
 _OURS = either(
     r"\b(?:price|costs?|discount|off|fee|charge|trial|contract|free|offer|deal|only|just|lower|drop|rebate|refund|guarantee|commission)\b",
@@ -145,12 +146,12 @@ def _outcome(text: str, context: GuardContext) -> str | None:
 
 
 def _forbidden(text: str, context: GuardContext) -> str | None:
-    for claim in context.forbidden:
-        match = compiled(claim.pattern).search(text)
-        if match:
-            return f"{match.group()} ({claim.id}: {claim.reason})"
-    return None
+    made = find_claims(text, context.forbidden)
+    return made[0].text if made else None
 
+
+FORBIDDEN_CLAIM = "forbidden_claim"
+"""Name of the rule that holds a campaign's own claims; a hit names the claim, its reason and its severity."""
 
 _URGENCY = either(
     r"\bhurry\b", r"\b(?:offer|deal|price|discount|promotion|chance)s? (?:ends?|expires?|is gone|runs? out|closes)\b(?! when)", r"\blast (?:chance|day|call|spot|minute offer)\b",
@@ -182,6 +183,6 @@ FACT_RULES: tuple[Rule, ...] = (
     ),
     Rule("promise", "high", "a promise or guarantee that the campaign does not approve", "sentence", _promise),
     Rule("outcome_claim", "high", "a result stated as certain that no fact supports", "sentence", _outcome),
-    Rule("forbidden_claim", "high", "a claim that the campaign forbids", "sentence", _forbidden),
+    Rule(FORBIDDEN_CLAIM, "high", "a claim that the campaign forbids", "sentence", _forbidden),
     Rule("false_urgency", "high", "urgency that no fact supports", "sentence", _urgency),
 )

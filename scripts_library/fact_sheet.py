@@ -24,8 +24,9 @@ def fact_sheet(campaign: Campaign, language: Language, prompt_marks: tuple[str, 
         ),
         promises=tuple(campaign.allowed.promises.get(language, [])),
         forbidden=tuple(
-            Forbidden(claim.id, claim.reason, pattern)
+            Forbidden(claim.id, claim.reason, pattern, claim.severity)
             for claim in campaign.forbidden
+            if claim.status == "published"
             for pattern in claim.patterns.get(language, [])
         ),
         internal_terms=tuple(campaign.internal_terms.get(language, [])),

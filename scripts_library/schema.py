@@ -53,11 +53,28 @@ class Allowed(Data):
 
 
 class ForbiddenClaim(Data):
-    """A claim that must never be made, as regular expressions (case-insensitive) per language."""
+    """A claim that must never be made, as regular expressions (case-insensitive) per language.
+
+    Every published claim is blocked wherever it is made, whatever its severity. A draft blocks nothing.
+    """
 
     id: Name
     reason: Line
-    patterns: dict[Language, list[str]]
+    patterns: dict[Language, list[str]] = Field(description="In one of the campaign's languages at least.")
+    severity: Literal["low", "medium", "high"] = "high"
+    status: Literal["published", "draft"] = "published"
+    must_match: list[Line] = Field(default_factory=list, description="Test lines that the patterns must catch.")
+    must_not_match: list[Line] = Field(default_factory=list, description="Test lines that they must let pass.")
+    source: str = Field(default="", max_length=300, description="Where it came from, e.g. `call ab12 turn 3`.")
+
+
+class RubricLine(Data):
+    """One thing that a good reply does, in words: what people and models judge replies by."""
+
+    id: Name
+    text: Text = Field(description="In one of the campaign's languages at least.")
+    status: Literal["published", "draft"] = "published"
+    source: str = Field(default="", max_length=300, description="Where it came from, e.g. `call ab12 turn 3`.")
 
 
 class ProfileField(Data):
@@ -137,6 +154,7 @@ class Campaign(Data):
     facts: list[Fact] = Field(min_length=1)
     allowed: Allowed = Allowed()
     forbidden: list[ForbiddenClaim] = Field(default_factory=list)
+    rubric: list[RubricLine] = Field(default_factory=list)
     internal_terms: dict[Language, list[str]] = Field(default_factory=dict)
     profile: list[ProfileField] = Field(default_factory=list)
     strategies: list[Strategy] = Field(min_length=1)
