@@ -151,3 +151,11 @@ def _wanted(query: Select[Any], filters: Filters) -> Select[Any]:
 
 def _seconds(start: str, end: str | None) -> int:
     return round((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()) if end else 0
+
+
+def newest_turn(engine: Engine, call: str) -> tuple[int, str] | None:
+    """Return a call's newest answered turn and its outcome so far, for pages that follow it; None before the first."""
+    query = select(call_state.c.last_turn, call_state.c.status).where(call_state.c.call == call)
+    with engine.connect() as connection:
+        row = connection.execute(query).first()
+    return (row.last_turn, row.status) if row else None
