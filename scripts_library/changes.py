@@ -15,7 +15,7 @@ from scripts_library import store
 from scripts_library.checks import Known, Problem, check_script, suggest
 from scripts_library.loading import CampaignData, fingerprint, join_errors, schema_problems
 from scripts_library.schema import Script
-from scripts_library.transfer import FileRow, read_rows
+from scripts_library.transfer import read_rows
 
 
 @dataclass(frozen=True)
@@ -97,19 +97,6 @@ def add_into(connection: Connection, scripts: Sequence[Script]) -> None:
     store.insert_scripts(connection, scripts, scripts[0].author if scripts else "", "add")
 
 
-def import_into(connection: Connection, path: Path, rows: Sequence[FileRow], author: str) -> Changes:
-    """Insert and revise what the rows of a file say, or raise every error of every row."""
-    scripts = [row.script for row in rows if row.script is not None]
-    known = store.find_heads(connection, [script.id for script in scripts])
-    check_rows(connection, path, rows, known)
-    fresh = [stamped(script, stamp(author)) for script in scripts if script.id not in known]
-    store.insert_scripts(connection, fresh, author, "import")
-    changed = [s for s in scripts if s.id in known and store.changed_fields(known[s.id], s)]
-    for script in changed:
-        store.change(connection, script.id, script.version, author, "import", replaced_by(script))
-    return Changes(len(fresh), len(changed), len(scripts) - len(fresh) - len(changed))
-
-
 def check_saved(connection: Connection, script: Script) -> None:
     """Refuse a version that does not fit its campaign; archived ones may be anything."""
     problems = Check(connection)(script.model_dump(mode="json")) if script.status != "archived" else []
@@ -139,32 +126,6 @@ def parsed(path: Path) -> list[Script]:
     if errors or not rows:
         raise BadInput(join_errors(str(path), errors or [f"{path}: no script – begin one with `- id:`"]))
     return [row.script for row in rows if row.script is not None]
-
-
-def check_rows(connection: Connection, path: Path, rows: Sequence[FileRow], known: Mapping[str, Script]) -> None:
-    """Raise every error of every row at once."""
-    check, seen = Check(connection), dict[str, int]()
-    errors: list[str] = []
-    for row in rows:
-        found = [*row.errors, *(f"{place(problem)}: {problem.text()}" for problem in check(row.data))]
-        script_id = str(row.data.get("id"))
-        if script_id in seen:
-            found.append(f"id: used in row {seen[script_id]} too ({script_id}) – remove one")
-        seen.setdefault(script_id, row.number)
-        old, new = known.get(script_id), row.script
-        if old is not None and new is not None and store.changed_fields(old, new):
-            if "version" not in row.data:
-                found.append(f"version: missing – script {script_id} exists; name the version that you edited")
-            elif new.version != old.version:
-                found.append(
-                    f"version: you edited version {new.version}, but {old.author or 'somebody'} has saved version "
-                    f"{old.version} ({', '.join(store.changed_fields(new, old))} differ) – export it again"
-                )
-            elif new.campaign != old.campaign:
-                found.append(f"campaign: cannot change ({old.campaign} → {new.campaign}) – give the script a new id")
-        errors += [f"{path}: row {row.number}: {error}" for error in found]
-    if errors:
-        raise BadInput(join_errors(str(path), errors))
 
 
 def place(problem: Problem) -> str:

@@ -8,11 +8,8 @@ A revision that is a draft changes nothing for customers: the last published ver
 `archive` takes the script out of retrieval.
 """
 
-import threading
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,13 +19,15 @@ from sqlalchemy import Connection
 from graph.errors import BadInput, LibraryBusy
 from graph.settings import Settings, get_settings
 from scripts_library import changes as edits
-from scripts_library import store, transfer
+from scripts_library import preview, store, transfer
 from scripts_library.checks import suggest
-from scripts_library.database import answered, engine_for, one_opener, writing
-from scripts_library.index import close_index, open_index
+from scripts_library.database import answered, engine_for, one_opener
+from scripts_library.held import Held
 from scripts_library.loading import CampaignData, bundled, fingerprint, load_campaign
 from scripts_library.locks import one_process
-from scripts_library.retrieval import Retrieval, Search
+from scripts_library.preview import PreviewRow
+from scripts_library.progress import Progress, part, unwatched
+from scripts_library.retrieval import Search
 from scripts_library.schema import Script
 from scripts_library.store import Head, Revision
 from scripts_library.tables import prepare
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
 Scripts = list[Script]  # inside `Library`, `list` is the method
 Heads = list[Head]
 Revisions = list[Revision]
+Previews = list[PreviewRow]
 _FIXED_FIELDS = frozenset({"id", "campaign", "status", "version", "author", "updated_at"})
 
 
@@ -79,7 +79,7 @@ def open_library(
     return library
 
 
-class Library:
+class Library(Held):
     """All that people and calls do with scripts. Obtain it with `open_library`.
 
     Every method that writes raises `LibraryBusy` at once, and writes nothing, while another process has the embedded
@@ -87,30 +87,8 @@ class Library:
     """
 
     def __init__(self, settings: Settings, embedder: "Embedder | None") -> None:
-        self._settings = settings
-        self._engine = engine_for(settings)
-        self._index = open_index(settings)
-        self._retrieval = Retrieval(settings, self._engine, self._index, embedder)
+        super().__init__(settings, embedder)
         self._campaigns: dict[str, tuple[str, CampaignData]] = {}
-        self._closing = threading.Lock()
-        self._closed = False
-
-    def __enter__(self) -> "Library":
-        """Return the library."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the library."""
-        self.close()
-
-    def close(self) -> None:
-        """Give the library's locks back; the second call does nothing."""
-        with self._closing:
-            if not self._closed:
-                self._closed = True
-                close_index(self._settings)
 
     # --- campaigns ---------------------------------------------------------------------------------------------
 
@@ -289,7 +267,16 @@ class Library:
 
     # --- files -------------------------------------------------------------------------------------------------
 
-    def import_file(self, path: Path, author: str) -> edits.Changes:
+    def preview_import(self, path: Path) -> Previews:
+        """Return what `import_file` would do with each row of a file; writes nothing.
+
+        Raises:
+            BadInput: The file as a whole cannot be read.
+        """
+        with self._reading() as connection:
+            return preview.preview_rows(connection, transfer.read_rows(path))
+
+    def import_file(self, path: Path, author: str, progress: Progress = unwatched) -> edits.Changes:
         """Take scripts from a YAML or CSV file (see `transfer`): all rows or none.
 
         A row with a new id is added as it is, version included; a row whose id exists is a revision and must carry the
@@ -298,11 +285,14 @@ class Library:
 
         Raises:
             BadInput: Every bad row with its number.
+            Cancelled: `progress` raised it; nothing was changed.
         """
         rows = transfer.read_rows(path)
-        self._check_index([row.script for row in rows if row.script is not None])
-        with self._writing() as connection:
-            return edits.import_into(connection, path, rows, author)
+        with self._reading() as connection:
+            live = preview.to_publish(connection, path, rows)
+        self._check_index(live)
+        with answered(), self._retrieval.ahead(live, part(progress, 0, 80)), self._writing() as connection:
+            return preview.import_into(connection, path, rows, author, part(progress, 80, 100))
 
     def export_file(self, path: Path, campaign: str | None = None, status: str | None = None) -> int:
         """Write scripts to a `.yaml` or `.csv` file that `import_file` reads without loss; return how many.
@@ -365,7 +355,7 @@ class Library:
             self._retrieval.ready()
             self._retrieval.embedder.query(["…"])
 
-    def reindex(self) -> int:
+    def reindex(self, progress: Progress = unwatched) -> int:
         """Build a new index from the revisions with the present embedding model, and drop the old one.
 
         Searches go on in the old index until the new one is complete.
@@ -375,9 +365,10 @@ class Library:
 
         Raises:
             BadInput: Another process built an index at the same time.
+            Cancelled: `progress` raised it; the old index stays in use.
         """
         with answered():
-            count = self._retrieval.rebuild()
+            count = self._retrieval.rebuild(progress)
         if count is None:
             raise BadInput("Another process built an index at the same time; run `salesman scripts reindex` again")
         return count
@@ -422,27 +413,3 @@ class Library:
         data = store.read_campaign(connection, name)
         self._campaigns[name] = (stored[name].loaded_at, data)
         return data
-
-    def _check_index(self, scripts: Sequence[Script]) -> None:
-        """Refuse to publish into an index of another embedding model before anything is written."""
-        if any(script.status == "published" for script in scripts):
-            with answered():
-                self._retrieval.ready()
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with answered(), self._engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """Hold the library, commit what is done inside, then bring the index up."""
-        with answered(), self._index.exclusive():
-            with writing(self._engine) as connection:
-                yield connection
-            try:
-                self._retrieval.heal()
-            except BadInput as error:
-                raise BadInput(
-                    f"Saved, but customers do not hear it yet, until the library is next opened: {error}"
-                ) from error

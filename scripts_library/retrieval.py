@@ -6,7 +6,8 @@ processes never overtake one another, and one that is killed leaves a record tha
 
 import secrets
 import threading
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
@@ -15,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Engine
 
-from graph.errors import BadInput
+from graph.errors import BadInput, Cancelled
 from graph.settings import Settings
 from scripts_library import store
 from scripts_library.database import writing
 from scripts_library.index import ChromaIndex, Entry, Found, collection_name
+from scripts_library.progress import Progress, unwatched
 from scripts_library.schema import ANY_INTENT, Script
 from scripts_library.store import IndexInfo
 
@@ -30,6 +32,8 @@ NoHit = Literal["", "general", "none"]
 Place = tuple[str, str, str, str]
 """Campaign, language, stage, intent."""
 _BATCH = 512
+_EMBEDDED = 64
+"""Scripts embedded between two looks at whether to go on; about a second."""
 _SPARE = 5
 """Fetched beyond `k`, for the expired and the excluded."""
 
@@ -59,6 +63,7 @@ class Retrieval:
         self._index = index
         self._given_embedder = embedder
         self._info: IndexInfo | None = None
+        self._ahead: dict[str, NDArray[np.float32]] = {}
         self._checking = threading.RLock()
 
     def search(
@@ -137,8 +142,12 @@ class Retrieval:
                 for start in range(0, len(ids), _BATCH):
                     self._bring_up(ids[start : start + _BATCH], info)
 
-    def rebuild(self) -> int | None:
-        """Build a new index and drop the old one; None when another process did so at the same time."""
+    def rebuild(self, progress: Progress = unwatched) -> int | None:
+        """Build a new index and drop the old one; None when another process did so at the same time.
+
+        Raises:
+            Cancelled: `progress` raised it; what was built is dropped, and the old index stays.
+        """
         with self._index.exclusive():
             self._index.mend()
             with self._engine.connect() as connection:
@@ -148,10 +157,16 @@ class Retrieval:
             fresh = self._new_info()
             self._index.mark(fresh.tag)
             marks: list[tuple[str, int | None, str | None]] = []
-            for start in range(0, len(scripts), _BATCH):
-                batch = scripts[start : start + _BATCH]
-                self._put(batch, self._vectors(batch), fresh)
-                marks += [(script.id, script.version, _place(script, fresh.tag)) for script in batch]
+            try:
+                for start in range(0, len(scripts), _EMBEDDED):
+                    progress(start, len(scripts))
+                    batch = scripts[start : start + _EMBEDDED]
+                    self._put(batch, self._vectors(batch), fresh)
+                    marks += [(script.id, script.version, _place(script, fresh.tag)) for script in batch]
+                progress(len(scripts), len(scripts))
+            except Cancelled:
+                self._index.drop(lambda tag: tag == fresh.tag)
+                raise
             with writing(self._engine) as connection:
                 mine = store.index_info(connection, lock=True) == before
                 if mine:
@@ -165,6 +180,20 @@ class Retrieval:
             old = before.tag if before else ""
             self._index.drop(lambda tag: tag == old or (self._index.embedded and tag != fresh.tag))
             return len(scripts)
+
+    @contextmanager
+    def ahead(self, scripts: Sequence[Script], progress: Progress) -> Iterator[None]:
+        """Embed scripts that are about to be published, so that nothing is written yet while there is time to cancel."""
+        vectors: dict[str, NDArray[np.float32]] = {}
+        for start in range(0, len(scripts), _EMBEDDED):
+            progress(start, len(scripts))
+            batch = scripts[start : start + _EMBEDDED]
+            vectors.update(zip(map(_document, batch), self._vectors(batch), strict=True))
+        self._ahead = vectors
+        try:
+            yield
+        finally:
+            self._ahead = {}
 
     @property
     def embedder(self) -> "Embedder":
@@ -262,7 +291,11 @@ class Retrieval:
             self._index.upsert(name, entries, info.embedder)
 
     def _vectors(self, scripts: Sequence[Script]) -> list[NDArray[np.float32]]:
-        return list(self.embedder.passage([_document(script) for script in scripts])) if scripts else []
+        """Return the scripts' vectors, those embedded ahead included."""
+        ahead, documents = self._ahead, [_document(script) for script in scripts]
+        missing = [document for document in documents if document not in ahead]
+        fresh = iter(self.embedder.passage(missing) if missing else ())
+        return [ahead[document] if document in ahead else next(fresh) for document in documents]
 
     def _first_index(self) -> IndexInfo:
         fresh = self._new_info()
