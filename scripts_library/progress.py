@@ -12,4 +12,4 @@ def unwatched(done: int, total: int) -> None:
 
 def part(progress: Progress, begin: int, end: int) -> Progress:
     """Return what one part of some work tells: the whole goes from `begin` to `end` percent in it."""
-    return lambda done, total: progress(begin + (end - begin) * done // max(total, 1), 100)
+    return lambda done, total: progress(begin + (end - begin) * done // total if total else end, 100)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from graph.errors import BadInput
+from graph.errors import BadInput, Cancelled
 from graph.settings import Settings
 from scripts_library import store
 from scripts_library.database import engine_for, writing
@@ -111,6 +111,31 @@ def test_reindex_rebuilds_the_same_answers_and_leaves_one_index(library: Library
     assert find(library, "situation of s-3", k=20) == before
     names = [collection.name for collection in library._index._connected().list_collections()]
     assert len({name.rpartition(".")[2] for name in names}) == 1
+
+
+@pytest.mark.parametrize("call", [1, 3, 4])
+def test_a_reindex_that_is_cancelled_leaves_the_old_index_in_use(
+    library: Library, settings: Settings, call: int
+) -> None:
+    library.add_many([make_script(f"s-{n:03}", status="published") for n in range(130)], "ann")
+    before, told = find(library, "situation of s-003", k=20), []
+    with engine_for(settings).connect() as connection:
+        info = store.index_info(connection)
+    assert info is not None
+
+    def progress(done: int, total: int) -> None:
+        told.append((done, total))
+        if len(told) == call:
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        library.reindex(progress)
+    assert told == [(0, 133), (64, 133), (128, 133), (133, 133)][:call]
+    assert find(library, "situation of s-003", k=20) == before
+    names = [collection.name for collection in library._index._connected().list_collections()]
+    assert {name.rpartition(".")[2] for name in names} == {info.tag}
+    assert library.reindex() == 133
+    assert find(library, "situation of s-003", k=20) == before
 
 
 def test_an_index_that_was_removed_is_built_again(opened: Callable[..., Library], settings: Settings) -> None:

@@ -2,13 +2,16 @@ import csv
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from numpy.typing import NDArray
 
-from graph.errors import BadInput
+from graph.errors import BadInput, Cancelled
 from graph.settings import Settings
 from scripts_library.changes import Changes
 from scripts_library.library import Library, open_library
+from scripts_library.preview import PreviewRow
 from scripts_library.transfer import read_rows, write_file
 from tests.scripts_library.conftest import HashEmbedder, find, make_script
 
@@ -138,6 +141,119 @@ def test_all_bad_rows_are_named_and_no_row_is_taken(library: Library, tmp_path: 
         assert f"{path}: {expected}" in message
     assert "row 2:" not in message and "row 5:" not in message
     assert library.list() == before
+
+
+HEADER = "id,campaign,stage,intent,language,title,situation,outline,say,version,status"
+
+
+def test_a_preview_names_what_each_row_would_do_and_writes_nothing(library: Library, tmp_path: Path) -> None:
+    path = tmp_path / "scripts.csv"
+    rows = [
+        "new-1,tea_club,objection,any,en,New,s,o,Fine.,,",
+        "general-1,tea_club,objection,any,en,Ask,I am not sure.,Ask what holds them back,Why?,1,published",
+        "draft-1,tea_club,objection,too_expensive,en,Not yet approved,Too expensive!,Nothing,Buy two.,1,draft",
+        "new-1,tea_club,greet,any,en,Twice,s,o,{cost},,",
+        "price-zh,tea_club,objection,too_expensive,zh,旧,贵,听,好,7,draft",
+    ]
+    path.write_text("\n".join([HEADER, *rows]), encoding="utf-8")
+    before = library.list()
+    found = library.preview_import(path)
+    assert found[:3] == [
+        PreviewRow(2, "new-1", "New", "add"),
+        PreviewRow(3, "general-1", "Ask", "update", ("title", "say")),
+        PreviewRow(4, "draft-1", "Not yet approved", "unchanged"),
+    ]
+    assert [(row.number, row.action) for row in found[3:]] == [(5, "error"), (6, "error")]
+    twice = "\n".join(found[3].errors)
+    for expected in (
+        "stage: ",
+        "say[0]: placeholder that can never be filled ({cost})",
+        "id: used in row 2 too (new-1)",
+    ):
+        assert expected in twice
+    assert found[4].errors[0].startswith("version: you edited version 7")
+    assert library.list() == before
+    with pytest.raises(BadInput) as caught:
+        library.import_file(path, "ann")
+    for row in found:
+        for error in row.errors:
+            assert f"{path}: row {row.number}: {error}" in str(caught.value), "the same checks"
+
+
+def test_what_a_preview_promises_is_what_the_import_does(library: Library, tmp_path: Path) -> None:
+    path = tmp_path / "scripts.yaml"
+    library.export_file(path)
+    text = path.read_text(encoding="utf-8").replace("Listen", "Ask").replace("- id: draft-1", "- id: draft-2")
+    path.write_text(text, encoding="utf-8")
+    actions = [row.action for row in library.preview_import(path)]
+    done = library.import_file(path, "ann")
+    assert (actions.count("add"), actions.count("update"), actions.count("unchanged")) == (
+        done.added, done.updated, done.unchanged,
+    ) == (1, 1, 2)  # fmt: skip
+
+
+def _cancelled_at(wanted: int) -> tuple[Callable[[int, int], None], list[tuple[int, int]]]:
+    """Return a progress that cancels at its `wanted`-th call, and what it was told."""
+    told: list[tuple[int, int]] = []
+
+    def progress(done: int, total: int) -> None:
+        told.append((done, total))
+        if len(told) == wanted:
+            raise Cancelled("enough")
+
+    return progress, told
+
+
+def test_an_import_tells_how_far_it_is(library: Library, tmp_path: Path) -> None:
+    path = tmp_path / "scripts.yaml"
+    write_file(path, [make_script(f"s-{n:03}", status="published") for n in range(150)])
+    progress, told = _cancelled_at(0)
+    assert library.import_file(path, "ann", progress) == Changes(added=150)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1] == (100, 100)
+    assert len(told) >= 4
+    assert "s-077" in find(library, "situation of s-077", k=1)
+
+
+@pytest.mark.parametrize("call", range(1, 7))
+def test_an_import_that_is_cancelled_changes_nothing(library: Library, tmp_path: Path, call: int) -> None:
+    path = tmp_path / "scripts.yaml"
+    library.export_file(path)
+    text = path.read_text(encoding="utf-8").replace("Listen", "Ask").replace("Price per cup", "Price")
+    rows = yaml.safe_load(text) + [
+        make_script(f"s-{n:03}", status="published").model_dump(mode="json") for n in range(100)
+    ]
+    path.write_text(yaml.safe_dump(rows), encoding="utf-8")
+    before = library.list()
+    progress, told = _cancelled_at(call)
+    if call == 6:
+        library.import_file(path, "ann", progress)
+        assert len(told) == 5, "cancelled at each of these"
+        return
+    with pytest.raises(Cancelled):
+        library.import_file(path, "ann", progress)
+    assert library.list() == before
+    assert find(library, "situation of s-050", k=200) == ["price-1"]
+
+
+def test_what_was_embedded_before_an_import_is_not_embedded_again(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "scripts.yaml"
+    write_file(path, [make_script(f"s-{n}", status="published") for n in range(5)])
+    embedded: list[str] = []
+    passage = HashEmbedder.passage
+
+    def watched(self: HashEmbedder, texts: list[str]) -> NDArray[np.float32]:
+        embedded.extend(texts)
+        return passage(self, texts)
+
+    monkeypatch.setattr(HashEmbedder, "passage", watched)
+    library.import_file(path, "ann")
+    assert sorted(embedded) == [f"situation of s-{n}" for n in range(5)]
+    library.revise("s-1", 1, "ann", situation=["other"])
+    library.publish("s-1", 2, "ann")
+    assert embedded[5:] == ["other"]
 
 
 FILES = [
