@@ -5,6 +5,7 @@ import streamlit as st
 from ui.access import may, require, sign_out_button
 from ui.chat_call import call_page, turn_to_watch, watch
 from ui.chat_start import chosen_call, header_of, leave_call, notice, start_page
+from ui.style import style
 from ui.text import plain
 from ui.words import choose_language, language, t
 
@@ -29,6 +30,7 @@ def chat() -> None:
 
 
 st.set_page_config(page_title="AI Salesman", page_icon=":material/forum:", layout="wide")
+style()
 with st.sidebar:
     choose_language()
 pages = [

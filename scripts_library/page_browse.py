@@ -41,7 +41,7 @@ def browse_tab(campaign: str) -> None:
     for head in found[(page - 1) * PAGE : page * PAGE]:
         script = head.script
         with st.container(border=True, gap=None):
-            if st.button(plain(script.title), key=f"open_{script.id}", type="tertiary"):
+            if st.button(plain(script.title), key=f"open_{script.id}", type="tertiary", icon=":material/edit:"):
                 go(script=script.id)
             facts = [place_of(script, data), status_of(script, head.published_version)]
             st.caption(" · ".join([*facts, plain(script.author or "–")]))
@@ -62,15 +62,17 @@ def _filters(intents: dict[str, str], languages: list[str], authors: list[str]) 
             t("desk.search"), value=kept.get("text", ""), key="browse_text", placeholder=t("desk.search_hint")
         )
     }
-    for column, (field, names) in zip(st.columns(len(options)), options.items(), strict=True):
+    row = st.container(horizontal=True)
+    for field, names in options.items():
         known = list(names)
-        wanted[field] = column.selectbox(
+        wanted[field] = row.selectbox(
             t(f"desk.field_{field}"),
             known,
             index=known.index(kept[field]) if kept.get(field) in known else None,
             format_func=lambda name, names=names: names[name],
             key=f"browse_{field}",
             placeholder=t("desk.all"),
+            width=148,
         )
     st.session_state["_browse"] = wanted
     return wanted

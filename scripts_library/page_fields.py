@@ -17,7 +17,6 @@ from ui.words import t
 
 FIELDS = ("title", "stage", "intent", "situation", "outline", "say", "avoid", "facts", "valid_until")
 _LISTS = ("situation", "outline", "say", "avoid")
-_HEIGHTS = {"situation": 100, "outline": 100, "say": 130, "avoid": 70}
 
 
 def load_fields(slot: str, begun: Script | Mapping[str, Any]) -> None:
@@ -53,7 +52,7 @@ def fields(slot: str, data: CampaignData, language: str, state: MutableMapping[A
         t("desk.field_intent"), list(intents), format_func=intents.get, key=f"{slot}_intent", help=t("desk.help_intent")
     )
     for name in _LISTS:
-        st.text_area(t(f"desk.field_{name}"), key=f"{slot}_{name}", help=t(f"desk.help_{name}"), height=_HEIGHTS[name])
+        st.text_area(t(f"desk.field_{name}"), key=f"{slot}_{name}", help=t(f"desk.help_{name}"), height="content")
         if name == "say":
             _placeholders(data, language)
     left, right = st.columns([3, 1])

@@ -12,7 +12,6 @@ import streamlit as st
 
 from graph.errors import SalesmanError
 from graph.outbox import start_outbox
-from graph.outbox import start_outbox
 from graph.settings import Settings
 from graph.terminal import note
 from scripts_library.server import chroma_server
@@ -39,9 +38,17 @@ def serve(settings: Settings, host: str, port: int) -> None:
     identity = _identity(settings)
     with chroma_server(settings):
         calls()
-        start_outbox(settings)
+        outbox = start_outbox(settings)
+
+        @asynccontextmanager
+        async def lifespan(_app: Any) -> AsyncIterator[None]:
+            yield
+            if outbox:
+                outbox.stop()
+            calls().close()
+
         threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
-        st.App(SCRIPT, routes=ROUTES, lifespan=_lifespan, secrets=identity).run(
+        st.App(SCRIPT, routes=ROUTES, lifespan=lifespan, secrets=identity).run(
             config={
                 "server.address": host,
                 "server.port": port,
@@ -51,17 +58,9 @@ def serve(settings: Settings, host: str, port: int) -> None:
                 "client.showErrorDetails": "none",
                 "client.toolbarMode": "minimal",
                 "theme.primaryColor": "#0f766e",
+                "theme.headingFontSizes": ["2rem", "1.5rem", "1.2rem", "1.1rem", "1rem", "1rem"],
             }
         )
-
-
-@asynccontextmanager
-async def _lifespan(_app: Any) -> AsyncIterator[None]:
-    outbox = start_outbox(calls().settings)
-    yield
-    if outbox:
-        outbox.stop()
-    calls().close()
 
 
 def _warm_up() -> None:
