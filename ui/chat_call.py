@@ -52,11 +52,12 @@ def call_page(call: str, header: dict[str, Any]) -> None:
     with transcript:
         _transcript(record)
         _state_of_call(call, record)
-        show_notice()
-        if under_way:
-            watch(under_way, _spoken(record, data))
+        show_notice(keep=under_way is not None)
     with below, st.expander(t("chat.compare"), key="compare", icon=":material/compare:"):
         compare(record)
+    if under_way:
+        with transcript:
+            watch(under_way, _spoken(record, data))
     if customer and st.session_state.get(TALKING) == call:
         _talk(door, customer, record)
 
@@ -171,18 +172,15 @@ def _customer(record: ConversationRecord, data: CampaignData) -> Customer | None
 def _buttons(call: str, record: ConversationRecord, customer: Customer | None) -> None:
     talking = st.session_state.get(TALKING) == call
     with st.container(horizontal=True):
-        if talking:
-            st.button(t("chat.talk_stop"), key="talk_stop", on_click=_stop_talking, icon=":material/stop_circle:")
-        else:
-            st.button(
-                t("chat.talk"),
-                key="talk",
-                on_click=_let_talk,
-                args=(call,),
-                disabled=customer is None or record["ended"],
-                help=None if customer else t("chat.talk_none"),
-                icon=":material/record_voice_over:",
-            )
+        st.button(
+            t("chat.talk_stop" if talking else "chat.talk"),
+            key="talk",
+            on_click=_let_talk,
+            args=(call, not talking),
+            disabled=customer is None or record["ended"],
+            help=None if customer else t("chat.talk_none"),
+            icon=":material/stop_circle:" if talking else ":material/record_voice_over:",
+        )
         st.download_button(
             t("chat.download"),
             json.dumps(record, ensure_ascii=False, indent=2),
@@ -194,12 +192,8 @@ def _buttons(call: str, record: ConversationRecord, customer: Customer | None) -
         )
 
 
-def _let_talk(call: str) -> None:
-    st.session_state[TALKING] = call
-
-
-def _stop_talking() -> None:
-    st.session_state.pop(TALKING, None)
+def _let_talk(call: str, talks: bool) -> None:
+    st.session_state[TALKING] = call if talks else ""
 
 
 def _talk(door: Calls, customer: Customer, record: ConversationRecord) -> None:

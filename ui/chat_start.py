@@ -152,10 +152,13 @@ def notice(key: str, **values: object) -> None:
     st.session_state[NOTICE] = t(f"chat.{key}", **values)
 
 
-def show_notice() -> None:
-    """Show the remembered line."""
-    if said := st.session_state.pop(NOTICE, ""):
+def show_notice(*, keep: bool = False) -> None:
+    """Show the remembered line; `keep` where the page is about to run again by itself."""
+    said = st.session_state.get(NOTICE, "")
+    if said:
         st.warning(said)
+    if not keep:
+        st.session_state.pop(NOTICE, None)
 
 
 def local_time(moment: str) -> str:

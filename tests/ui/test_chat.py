@@ -255,7 +255,7 @@ def test_a_customer_talks_through_a_whole_call() -> None:
     spoken = [turn["customer"] for turn in record["turns"][1:]]
     assert spoken[0] == "Hello, Rosie's Noodle Bar, good afternoon"
     assert len(spoken) == len(set(spoken)) == 11
-    assert page.button(key="talk"), "the customer has stopped"
+    assert page.button(key="talk").label == "Let a customer talk", "the customer has stopped"
 
 
 def test_no_customer_talks_where_none_was_recorded() -> None:
