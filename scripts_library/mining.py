@@ -23,6 +23,7 @@ from guardrails.sentences import split_sentences
 from scripts_library.fact_sheet import fact_sheet
 from scripts_library.loading import CampaignData
 from scripts_library.persuasion import RecordedCall, RecordedTurn, read_calls
+from scripts_library.progress import Progress, part, unwatched
 from scripts_library.schema import STAGES, Intent, Language, Script, Stage
 from scripts_library.speakers import restore_speakers
 
@@ -43,6 +44,8 @@ MOST_CLASSIFIED = 600
 """Lines without a label that are classified; more would take minutes, and bring more of the same."""
 GROUP_KEPT = 24
 """Answers of one stage and intent that are embedded."""
+AT_ONCE = 64
+"""Texts embedded or classified, and answers checked, between two looks at whether to go on."""
 PER_CLUSTER = 6
 MOST_CLUSTERS = 4
 
@@ -173,15 +176,31 @@ def nearest_example(data: CampaignData, embedder: "Embedder") -> Classify:
     return classify
 
 
-def _classified(answers: list[Answer], classify: Callable[[], Classify], dropped: Counter[str]) -> list[Answer]:
+def _classified(
+    answers: list[Answer], classify: Callable[[], Classify], dropped: Counter[str], progress: Progress
+) -> list[Answer]:
     """Give an intent to the answers whose data named none; of very many, an even share."""
     unknown = sorted((a for a in answers if not a.intent), key=lambda a: _digest(a.call, a.customer, a.text))
     if len(unknown) > MOST_CLASSIFIED:
         dropped["beyond what is classified"] += len(unknown) - MOST_CLASSIFIED
     chosen = unknown[:MOST_CLASSIFIED]
-    names = classify()([a.customer for a in chosen], [a.before for a in chosen]) if chosen else []
-    named = [replace(answer, intent=name) for answer, name in zip(chosen, names, strict=True)]
+    named: list[Answer] = []
+    ask = classify() if chosen else None
+    for start in range(0, len(chosen), AT_ONCE):
+        progress(start, len(chosen))
+        some = chosen[start : start + AT_ONCE]
+        names = ask([a.customer for a in some], [a.before for a in some]) if ask else []
+        named += [replace(answer, intent=name) for answer, name in zip(some, names, strict=True)]
     return [answer for answer in answers if answer.intent] + named
+
+
+def _embedded(texts: Sequence[str], embedder: "Embedder", progress: Progress) -> Vectors:
+    """Return the texts' vectors, shape (n, d)."""
+    parts = [embedder.passage([])]
+    for start in range(0, len(texts), AT_ONCE):
+        progress(start, len(texts))
+        parts.append(embedder.passage(texts[start : start + AT_ONCE]))
+    return np.concatenate(parts)
 
 
 def stage_of(answer: Answer, intent: Intent) -> Stage:
@@ -239,6 +258,7 @@ def mine_calls(
     author: str,
     limit: int,
     classify: Classify | None = None,
+    progress: Progress = unwatched,
 ) -> Mined:
     """Draft scripts out of calls; `mine` for calls that are read already.
 
@@ -249,6 +269,7 @@ def mine_calls(
         author: Recorded on the drafts.
         limit: Most drafts to return; every stage and intent has its first before any has its second.
         classify: Names the intents of lines without a label; the nearest example by default.
+        progress: Told how far it is; what it raises ends the work.
     """
     intents = {intent.name: intent for intent in data.intents}
     campaign = data.campaign
@@ -258,7 +279,11 @@ def mine_calls(
     won = [call for call in restore_speakers(calls, agent_texts, examples) if call.won]
     dropped: Counter[str] = Counter()
     found = [answer for call in won for answer in _answers(call, intents)]
-    kept = _classified(list(_sift(found, data, dropped)), lambda: classify or nearest_example(data, embedder), dropped)
+    sifted: list[Answer] = []
+    for start in range(0, len(found), AT_ONCE):
+        part(progress, 0, 40)(start, len(found))
+        sifted += _sift(found[start : start + AT_ONCE], data, dropped)
+    kept = _classified(sifted, lambda: classify or nearest_example(data, embedder), dropped, part(progress, 40, 70))
     groups: dict[tuple[Language, Stage, str], dict[str, Answer]] = {}
     for answer in kept:
         intent = intents.get(answer.intent)
@@ -269,7 +294,7 @@ def mine_calls(
         if group.setdefault(answer.text.casefold(), answer) is not answer:
             dropped["said before"] += 1
     shares = [sorted(group.values(), key=lambda a: _digest(a.call, a.text))[:GROUP_KEPT] for group in groups.values()]
-    vectors = embedder.passage([answer.text for share in shares for answer in share])
+    vectors = _embedded([answer.text for share in shares for answer in share], embedder, part(progress, 70, 100))
     ranked: list[tuple[int, int, Script]] = []
     start = 0
     for (_, stage, name), share in zip(groups, shares, strict=True):
@@ -277,6 +302,7 @@ def mine_calls(
             script = _draft([share[index] for index in cluster], data, stage, intents[name], author)
             ranked.append((rank, -len(cluster), script))
         start += len(share)
+    progress(100, 100)
     ranked.sort(key=lambda item: (item[0], item[1], item[2].id))
     return Mined([script for _, _, script in ranked[:limit]], len(won), len(found), dict(dropped))
 
@@ -290,6 +316,7 @@ def mine(
     limit: int,
     classify: Classify | None = None,
     embedder: "Embedder | None" = None,
+    progress: Progress = unwatched,
 ) -> list[Script]:
     """Draft scripts out of recorded calls; how many answers were left out, and why, goes to the log.
 
@@ -301,16 +328,26 @@ def mine(
         limit: Most drafts to return.
         classify: Names the intents of lines without a label; the nearest example by default.
         embedder: Makes the vectors; the configured one by default.
+        progress: Told how far it is.
 
     Raises:
         BadInput: The data cannot be read.
+        Cancelled: `progress` raised it.
     """
     calls = read_calls(path)
     if embedder is None:
         from serving.embed import load_embedder
 
         embedder = load_embedder(get_settings())
-    mined = mine_calls(calls, library.campaign(campaign), embedder, author=author, limit=limit, classify=classify)
+    mined = mine_calls(
+        calls,
+        library.campaign(campaign),
+        embedder,
+        author=author,
+        limit=limit,
+        classify=classify,
+        progress=progress,
+    )
     reasons = ", ".join(
         f"{reason} {count}" for reason, count in sorted(mined.dropped.items(), key=lambda item: -item[1])
     )

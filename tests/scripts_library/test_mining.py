@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from graph.errors import Cancelled
 from guardrails.check import check_reply
 from scripts_library.fact_sheet import fact_sheet
 from scripts_library.loading import CampaignData, bundled, load_campaign
@@ -167,6 +168,29 @@ def test_no_draft_of_the_data_breaks_a_rule() -> None:
     rules = fact_sheet(data().campaign, "en")
     assert mined.scripts
     assert [line for script in mined.scripts for line in script.say if check_reply(line, rules)] == []
+
+
+def test_mining_tells_how_far_it_is_and_can_be_cancelled_at_every_step() -> None:
+    calls = read_calls(DATA)[:25]
+
+    def mined(cancelled_at: int) -> list[tuple[int, int]]:
+        told: list[tuple[int, int]] = []
+
+        def progress(done: int, total: int) -> None:
+            told.append((done, total))
+            if len(told) == cancelled_at:
+                raise Cancelled("enough")
+
+        mine_calls(calls, data(), Words(), author="mia", limit=9, progress=progress)
+        return told
+
+    told = mined(0)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert (told[0], told[-1]) == ((0, 100), (100, 100))
+    assert len(told) >= 5
+    for step in range(1, len(told) + 1):
+        with pytest.raises(Cancelled):
+            mined(step)
 
 
 SHORTENED = [
