@@ -12,8 +12,9 @@ from sqlalchemy import Connection
 
 from graph.errors import BadInput
 from scripts_library import store
-from scripts_library.checks import Known, Problem, check_script, suggest
+from scripts_library.checks import Known, check_script, suggest
 from scripts_library.loading import CampaignData, fingerprint, join_errors, schema_problems
+from scripts_library.problem import Problem
 from scripts_library.schema import Script
 from scripts_library.transfer import read_rows
 

@@ -13,27 +13,14 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from scripts_library.claim_checks import check_claims
+from scripts_library.problem import Problem
 from scripts_library.schema import ANY_INTENT, STAGES, Campaign, Intent, Language
 from scripts_library.yaml_lines import Loc
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _FIXED = frozenset({"agent", "organisation"})
 _FACT = "fact."
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong: where, what, with which value, and the way out."""
-
-    loc: Loc
-    message: str
-    value: str
-    way_out: str
-
-    def text(self) -> str:
-        """Return the problem without its place."""
-        value = f" ({self.value})" if self.value else ""
-        return f"{self.message}{value} – {self.way_out}"
 
 
 @dataclass(frozen=True)
@@ -88,16 +75,17 @@ def check_campaign(campaign: object, known: Known) -> list[Problem]:
     for field, key in (
         ("facts", "id"),
         ("forbidden", "id"),
+        ("rubric", "id"),
         ("strategies", "id"),
         ("profile", "name"),
         ("slots", "name"),
     ):
         problems += _twice(data.get(field), key, (field,))
     problems += _fillable(data, known)
-    for index, claim in enumerate(_list(data.get("forbidden"))):
-        for language, patterns in _map(_map(claim).get("patterns")).items():
-            for at, pattern in enumerate(_list(patterns)):
-                problems += _check_pattern(("forbidden", index, "patterns", language, at), pattern)
+    problems += check_claims(_list(data.get("forbidden")))
+    for index, line in enumerate(_list(data.get("rubric"))):
+        if not any(_map(_map(line).get("text")).values()):
+            problems.append(Problem(("rubric", index, "text"), "no text", "", "write it in one language at least"))
     for index, slot in enumerate(_list(data.get("slots"))):
         problems += _check_slot(("slots", index), _map(slot), known)
     problems += _check_sop(_map(data.get("sop")), known)
@@ -182,14 +170,6 @@ def _check_slot(loc: Loc, slot: Mapping[str, Any], known: Known) -> Iterator[Pro
         yield Problem((*loc, "minimum"), "minimum above maximum", f"{low:g} > {high:g}", "swap them")
 
 
-def _check_pattern(loc: Loc, pattern: object) -> Iterator[Problem]:
-    if isinstance(pattern, str):
-        try:
-            re.compile(pattern, re.IGNORECASE)
-        except re.error as error:
-            yield Problem(loc, f"no regular expression: {error}", pattern, "escape signs such as ( [ * + ? with \\")
-
-
 def _fillable(data: Mapping[str, Any], known: Known) -> Iterator[Problem]:
     """Check every approved line of the campaign itself."""
     texts: list[tuple[Loc, object]] = [(("agent", "disclosure"), _map(data.get("agent")).get("disclosure"))]
@@ -250,7 +230,7 @@ def _spoken(kind: Any, data: object, languages: tuple[str, ...], loc: Loc) -> li
         return []
     if args[0] is not Language:
         return [problem for key, item in data.items() for problem in _spoken(args[1], item, languages, (*loc, key))]
-    if loc[-1] in ("promises", "internal_terms"):
+    if loc[-1] in ("promises", "internal_terms", "patterns") or loc[0] == "rubric":
         return []
     return [
         Problem(loc, "nothing in a language that the campaign speaks", language, f"add `{language}:`")

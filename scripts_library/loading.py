@@ -11,7 +11,8 @@ from pydantic_core import ErrorDetails
 
 from graph.errors import BadInput
 from scripts_library import schema
-from scripts_library.checks import Known, Problem, check_campaign, check_intents, check_scripts, suggest
+from scripts_library.checks import Known, check_campaign, check_intents, check_scripts, suggest
+from scripts_library.problem import Problem
 from scripts_library.schema import Campaign, Intent, Script
 from scripts_library.yaml_lines import Document, Loc, read_yaml
 

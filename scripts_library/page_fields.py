@@ -7,9 +7,10 @@ from typing import Any
 import streamlit as st
 from pydantic import ValidationError
 
-from scripts_library.checks import Known, Problem, check_script
+from scripts_library.checks import Known, check_script
 from scripts_library.loading import CampaignData, schema_problems
 from scripts_library.page_state import intents_of, stages
+from scripts_library.problem import Problem
 from scripts_library.schema import Language, Script
 from ui.text import plain
 from ui.why import named

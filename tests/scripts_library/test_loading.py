@@ -41,7 +41,7 @@ CAMPAIGN_CASES = [
      "slots[boxes].label: nothing in a language that the campaign speaks (zh)"),
     ("language missing in a fallback", 'fallback: {en: ["I see."], zh: ["明白。"]}', 'fallback: {en: ["I see."], zh: []}',
      "I see.", "sop.stages.objection.fallback: nothing in a language that the campaign speaks (zh)"),
-    ("language missing in patterns", 'zh: ["治病"]', "zh: []", "patterns: {en", "(zh) – add `zh:`"),
+    ("claim without a pattern", 'patterns: {en: ["\\\\bcures?\\\\b"], zh: ["治病"]}', "patterns: {}", "patterns: {}", "nothing to look for"),
     ("pattern that does not compile", "\\\\bcures?\\\\b", "(cures", "(cures", "no regular expression"),
     ("placeholder", "Hello {customer}, {agent} here.", "Hello {costumer}.", "costumer", "did you mean customer?"),
     ("fact in a placeholder", "One moment.", "{fact.prize}", "fact.prize", "unknown fact in a placeholder (prize)"),
@@ -163,3 +163,51 @@ def test_the_fingerprint_changes_with_any_file(folder: Path) -> None:
     assert fingerprint(folder) == before
     (folder / "scripts.yaml").write_text(SCRIPTS + "\n", encoding="utf-8")
     assert fingerprint(folder) != before
+
+
+CLAIM = """
+forbidden:
+  - id: health
+    reason: Tea heals nothing.
+    patterns: {en: ["\\\\bcures?\\\\b"]}
+"""
+
+
+def with_claim(tmp_path: Path, lines: str) -> Path:
+    begin = CAMPAIGN.index("forbidden:")
+    end = CAMPAIGN.index("profile:")
+    return write_campaign(tmp_path / "tea_club", campaign=CAMPAIGN[:begin] + CLAIM.lstrip() + lines + CAMPAIGN[end:])
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (
+            "    must_match: ['Tea heals you.']\n",
+            "must_match[0]: the patterns miss a line that they must catch (Tea heals",
+        ),
+        ("    must_not_match: ['We have no cure for that.']\n", "must_not_match[0]: the patterns catch a line"),
+        ("    severity: grave\n", "severity: "),
+        ("  - {id: none, reason: Nothing., patterns: {en: []}}\n", "[none].patterns: nothing to look for"),
+        ("  - {id: slow, reason: Slow., patterns: {en: ['(a+)+$']}}\n", "[slow].patterns.en[0]: may take for ever"),
+        ("  - {id: bad, reason: Bad., status: draft, patterns: {en: ['(a']}}\n", "no regular expression"),
+        ("rubric:\n  - {id: empty, text: {}}\n", "rubric[empty].text: no text"),
+    ],
+)
+def test_a_rule_that_does_not_do_what_it_says_is_refused(tmp_path: Path, lines: str, expected: str) -> None:
+    (found,) = errors_of(with_claim(tmp_path, lines))
+    assert expected in found
+
+
+def test_a_rule_in_one_language_with_test_lines_that_hold_is_taken_and_a_draft_may_be_unfinished(
+    tmp_path: Path,
+) -> None:
+    lines = "    must_match: ['Well. It cures **all**.']\n    must_not_match: ['A secure box.']\n    severity: low\n"
+    draft = "  - {id: draft, reason: To do., status: draft, patterns: {en: []}, must_match: ['No pattern yet.']}\n"
+    rubric = "rubric:\n  - {id: asks, text: {en: Asks first.}, status: draft, source: call ab12 turn 3}\n"
+    campaign = load_campaign(with_claim(tmp_path, lines + draft + rubric)).campaign
+    assert [(claim.id, claim.severity, claim.status) for claim in campaign.forbidden] == [
+        ("health", "low", "published"),
+        ("draft", "high", "draft"),
+    ]
+    assert campaign.rubric[0].source == "call ab12 turn 3"
