@@ -9,9 +9,10 @@ import streamlit as st
 
 from graph.errors import SalesmanError
 from scripts_library.schema import Campaign, ProfileField
+from serving.chat import model_label
 from ui import turns
 from ui.access import may
-from ui.shared import calls, library, models
+from ui.shared import calls, library, models, settings
 from ui.text import plain
 from ui.why import named
 from ui.words import t
@@ -64,9 +65,7 @@ def _new_call(campaigns: dict[str, Campaign]) -> None:
     )
     texts = {strategy.id: named(strategy.text) for strategy in campaign.strategies}
     left.selectbox(t("chat.strategy"), list(texts), format_func=texts.__getitem__, key=f"strategy_{name}")
-    right.selectbox(
-        t("chat.model"), models(), key="model", help=t("chat.model_help"), format_func=lambda one: one or "–"
-    )
+    right.selectbox(t("chat.model"), models(), key="model", help=t("chat.model_help"), format_func=model_name)
     with st.expander(t("chat.profile"), key="profile"):
         st.caption(t("chat.profile_help"))
         columns = st.columns(2)
@@ -159,6 +158,11 @@ def show_notice(*, keep: bool = False) -> None:
         st.warning(said)
     if not keep:
         st.session_state.pop(NOTICE, None)
+
+
+def model_name(model: str) -> str:
+    """Return what a model of `models()` is called; one that a server chooses by itself has no name of its own."""
+    return model or model_label(settings())
 
 
 def local_time(moment: str) -> str:

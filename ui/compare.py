@@ -7,6 +7,7 @@ import streamlit as st
 from graph.errors import SalesmanError
 from graph.records import Answering, ConversationRecord, TurnRecord
 from nodes.release import join
+from ui.chat_start import model_name
 from ui.shared import calls, models
 from ui.text import plain, show
 from ui.turns import trouble_of
@@ -48,7 +49,7 @@ def _choose(side: str, place: Any, number: int) -> tuple[Answering, str]:
     way = place.selectbox(
         t("chat.compare_way"), WAYS, index=number, format_func=lambda one: t(f"chat.way_{one}"), key=f"way_{side}"
     )
-    model = place.selectbox(t("chat.model"), models(), key=f"model_{side}", format_func=lambda one: one or "–")
+    model = place.selectbox(t("chat.model"), models(), key=f"model_{side}", format_func=model_name)
     return cast(Answering, way), model or ""
 
 

@@ -200,6 +200,17 @@ def test_a_line_is_not_sent_while_another_window_is_being_answered(monkeypatch: 
     assert len(calls().record(call_of(page))["turns"]) == 1
 
 
+def test_with_a_dead_model_server_the_customer_still_hears_approved_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALESMAN_LLM_BASE_URL", "http://127.0.0.1:9/v1")
+    get_settings.cache_clear()
+    page = say(started(language_lantern_local="en"), "How much does it cost per month?")
+    turn = calls().record(call_of(page))["turns"][1]
+    assert turn["source"] == "script"
+    assert said(page)[-1] == turn["reply"]
+    assert not notices(page)
+    assert "What went wrong" in rendered(page), "the reason stands in the folded part"
+
+
 def test_a_start_that_fails_is_one_friendly_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise ModelUnavailable("no weights")
