@@ -20,6 +20,8 @@ from ui.words import t
 
 SHOWN = 20
 """Turns of a long call that are shown at first: the newest, or those around the one asked for."""
+HEIGHT = 560
+"""Of a waiting call's transcript, in pixels, so that what is answered stands beside what was said last."""
 _ALL, _JUMPED = "_calls_all_turns", "_calls_jumped"
 
 
@@ -42,10 +44,16 @@ def call_page(call: str) -> None:
     newest = record["turns"][-1]["turn"] if record["turns"] else -1
     if not record["ended"]:
         _follow(call, newest, record["outcome"]["status"])
-    if record["outcome"]["status"] == "handoff":
+    if record["outcome"]["status"] != "handoff":
+        _facts(record, summary(record, campaign_data(record["campaign"])))
+        _transcript(record)
+        return
+    said, beside = st.columns([5, 4], gap="medium")
+    with said.container(height=HEIGHT, autoscroll=asked_turn() is None, key="transcript"):
+        _transcript(record)
+    with beside:
         take_over(record)
-    _facts(record)
-    _transcript(record)
+    _facts(record, [])
 
 
 @st.fragment(run_every=1)
@@ -55,7 +63,7 @@ def _follow(call: str, newest: int, status: str) -> None:
         st.rerun()
 
 
-def _facts(record: ConversationRecord) -> None:
+def _facts(record: ConversationRecord, known: list[tuple[str, str]]) -> None:
     data, outcome = campaign_data(record["campaign"]), record["outcome"]
     labels = {field.name: field.label for field in data.campaign.profile} if data else {}
     profile = [f"{_label(labels.get(name), name)}: {value}" for name, value in record["profile"].items()]
@@ -63,7 +71,7 @@ def _facts(record: ConversationRecord) -> None:
     facts: list[tuple[str, Any]] = [
         ("fact_outcome", t(f"common.outcome_{outcome['status']}")),
         ("fact_next", t(f"calls.next_{outcome['status']}")),
-        *summary(record, data),
+        *known,
         ("fact_agreed", "; ".join(agreed)),
         ("fact_profile", "; ".join(profile)),
         ("fact_started", local_time(record["started_at"])),

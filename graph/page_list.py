@@ -18,7 +18,8 @@ from ui.words import t
 
 PAGE = 50
 """Calls a page."""
-SHOWN_WAITING = 10
+FEW, SHOWN_WAITING, WAITING_HEIGHT = 2, 20, 260
+"""Waiting calls that are shown whole; more scroll by themselves, in so many pixels, so that the table stays in view."""
 OUTCOMES = ("open", "won", "declined", "follow_up", "opted_out", "handoff")
 _FILTERS, _PAGE, _TABLE = "_calls_filters", "_calls_page", "_calls_table"
 """What a session remembers while it looks at a call: the filters, the page, and how often the table was left by a click."""
@@ -51,7 +52,7 @@ def list_page() -> None:
 def _waiting() -> None:
     """Show who waits for a person; asked anew each second."""
     held = waiting(calls().engine)
-    with st.container(border=True, key="waiting"):
+    with st.container(border=True, key="waiting", height=WAITING_HEIGHT if len(held) > FEW else "content"):
         st.markdown(f"**{t('calls.waiting_title')}** ({len(held)})" if held else f"**{t('calls.waiting_title')}**")
         if not held:
             st.caption(t("calls.waiting_none"))
