@@ -1,5 +1,7 @@
 """The application's entry: navigation and the chat page; the other pages live in the packages they show."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from ui.access import may, require, sign_out_button
@@ -8,6 +10,9 @@ from ui.chat_start import chosen_call, header_of, leave_call, notice, start_page
 from ui.style import style
 from ui.text import plain
 from ui.words import choose_language, language, t
+
+
+ICON = Path(__file__).parent / "ui" / "icon.png"
 
 
 def chat() -> None:
@@ -29,7 +34,7 @@ def chat() -> None:
     start_page()
 
 
-st.set_page_config(page_title="AI Salesman", page_icon=":material/forum:", layout="wide")
+st.set_page_config(page_title="AI Salesman", page_icon=str(ICON), layout="wide")
 style()
 with st.sidebar:
     choose_language()
