@@ -14,7 +14,7 @@ from nodes import advance
 from scripts_library.loading import CampaignData, bundled, load_campaign
 from scripts_library.schema import STAGES
 from ui.picture import END, START, path_of, picture, rows
-from ui.why import intent_name, reason_text, rule_name
+from ui.why import intent_name, learnt, reason_text, rule_name
 from ui.words import words
 
 REASONS = [
@@ -70,6 +70,12 @@ def test_every_reason_that_the_manager_can_give_is_in_the_table_above() -> None:
 def test_a_gone_intent_and_a_new_rule_keep_their_names(data: CampaignData) -> None:
     assert intent_name("asks_the_moon", data) == "asks the moon"
     assert rule_name("a_new_rule") == "a new rule"
+
+
+def test_what_a_call_knows_is_told_without_codes(data: CampaignData) -> None:
+    known = learnt({"need": "quiet_hours", "contact_phone": "a_b", "gone_slot": "x"}, data)
+    assert "quiet hours" in known
+    assert known.endswith("a_b; gone slot: x"), "what the customer said stays as it was said"
 
 
 def test_each_rule_has_a_name_for_people() -> None:
