@@ -18,7 +18,7 @@ from ui.compare import compare
 from ui.picture import path_of, picture
 from ui.shared import calls
 from ui.text import plain, show
-from ui.why import explain, named, slot_name, stage_name
+from ui.why import explain, learnt, named, stage_name
 from ui.words import language, t
 
 HEIGHT = 470
@@ -138,12 +138,11 @@ def _facts(record: ConversationRecord, data: CampaignData) -> None:
     for turn in record["turns"]:
         if turn["stage"] and path[-1:] != [turn["stage"]]:
             path.append(turn["stage"])
-    learnt = [f"{slot_name(name, data)}: {value}" for name, value in last["why"].get("slots", {}).items()]
     facts = [
         ("fact_stage", stage_name(last["stage"])),
         ("fact_path", " → ".join(stage_name(stage) for stage in path)),
         ("fact_outcome", t(f"common.outcome_{record['outcome']['status']}")),
-        ("fact_learnt", "; ".join(learnt)),
+        ("fact_learnt", learnt(last["why"].get("slots", {}), data)),
         ("fact_model", record["model"]),
     ]
     st.markdown("\n".join(f"- **{t(f'chat.{name}')}:** {plain(value)}" for name, value in facts if value))

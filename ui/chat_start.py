@@ -15,7 +15,7 @@ from ui.access import may
 from ui.shared import calls, library, models, settings
 from ui.text import plain
 from ui.why import named
-from ui.words import t
+from ui.words import language, t
 
 CALL, TURN, NOTICE, TALKING = "_call", "_turn", "_notice", "_talking"
 """What a session remembers: its call, the turn that it sent, a line to show once, the call in which a customer talks."""
@@ -57,9 +57,11 @@ def _new_call(campaigns: dict[str, Campaign]) -> None:
         t("chat.campaign"), list(campaigns), format_func=lambda one: named(campaigns[one].title), key="campaign"
     )
     campaign = campaigns[name]
+    languages = ["", *campaign.languages]
     right.selectbox(
         t("chat.customer_language"),
-        ["", *campaign.languages],
+        languages,
+        index=languages.index(language()) if language() in languages else 0,
         format_func=lambda one: t(f"common.language_{one}") if one else t("chat.any_language"),
         key=f"language_{name}",
     )

@@ -1,7 +1,7 @@
 """Why a turn went as it did: the record's facts in words for people, all of them shown as text."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 
@@ -102,6 +102,13 @@ def slot_name(slot: str, data: CampaignData | None) -> str:
     return labels.get(slot, slot.replace("_", " "))
 
 
+def learnt(slots: Mapping[str, str], data: CampaignData | None) -> str:
+    """Return what a call knows, as one line; names of choices lose their underscores."""
+    named_by_us = {slot.name for slot in data.campaign.slots if slot.kind in ("choice", "intent")} if data else set()
+    shown = {name: value.replace("_", " ") if name in named_by_us else value for name, value in slots.items()}
+    return "; ".join(f"{slot_name(name, data)}: {value}" for name, value in shown.items())
+
+
 def _decided(record: TurnRecord, data: CampaignData | None) -> list[tuple[str, str]]:
     """Return what was understood, and where it led."""
     why = record["why"]
@@ -125,9 +132,8 @@ def _decided(record: TurnRecord, data: CampaignData | None) -> list[tuple[str, s
             if name != record["intent"] and float(share) >= 0.005
         ]
         facts += [("why_intent", sure), ("why_else", ", ".join(others))]
-    slots = [f"{slot_name(name, data)}: {value}" for name, value in why.get("slots", {}).items()]
     signals = [t(f"chat.signal_{signal}") for signal in why.get("signals", [])]
-    return [*facts, ("why_signals", ", ".join(signals)), ("why_learnt", "; ".join(slots))]
+    return [*facts, ("why_signals", ", ".join(signals)), ("why_learnt", learnt(why.get("slots", {}), data))]
 
 
 def _said(record: TurnRecord) -> list[tuple[str, str]]:
