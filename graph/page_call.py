@@ -10,7 +10,7 @@ from graph.errors import BadInput
 from graph.feedback import trace_url
 from graph.page_marks import marks_of_turn
 from graph.page_parts import campaign_data, campaign_title, go, show_facts, show_notice, summary
-from graph.page_takeover import take_over
+from graph.page_takeover import answer_box, what_to_know
 from graph.records import ConversationRecord, Mark, TurnRecord
 from ui.chat_start import local_time
 from ui.shared import calls
@@ -20,7 +20,7 @@ from ui.words import t
 
 SHOWN = 20
 """Turns of a long call that are shown at first: the newest, or those around the one asked for."""
-HEIGHT = 560
+HEIGHT = 420
 """Of a waiting call's transcript, in pixels, so that what is answered stands beside what was said last."""
 _ALL, _JUMPED = "_calls_all_turns", "_calls_jumped"
 
@@ -51,9 +51,11 @@ def call_page(call: str) -> None:
     said, beside = st.columns([5, 4], gap="medium")
     with said.container(height=HEIGHT, autoscroll=asked_turn() is None, key="transcript"):
         _transcript(record)
+    with said:
+        answer_box(record)
     with beside:
-        take_over(record)
-    _facts(record, [])
+        what_to_know(record)
+        _facts(record, [])
 
 
 @st.fragment(run_every=1)

@@ -1,6 +1,6 @@
 """The calls page without a call: who waits for a person, all calls by pages, and files of them."""
 
-from typing import Any
+from typing import Any, cast
 
 import streamlit as st
 
@@ -62,9 +62,9 @@ def _waiting() -> None:
             with said:
                 st.caption(t(key, campaign=plain(campaign_title(row.campaign)), time=since(row.since)))
                 show(row.line)
-            label = t("calls.take_over" if may("supervisor") and not row.answered else "calls.open")
-            primary = "primary" if may("supervisor") and not row.answered else "secondary"
-            if button.button(label, key=f"waiting_{row.id}", type=primary, width="stretch"):
+            mine = may("supervisor") and not row.answered
+            label, kind = t("calls.take_over" if mine else "calls.open"), "primary" if mine else "secondary"
+            if button.button(label, key=f"waiting_{row.id}", type=cast(Any, kind), width="stretch"):
                 go(call=row.id)
                 st.rerun()
         if len(held) > SHOWN_WAITING:
@@ -123,7 +123,6 @@ def cells(row: CallRow) -> dict[str, object]:
     marks = t("calls.marks_count", good=row.good, bad=row.bad) if row.good or row.bad else ""
     values: dict[str, object] = {
         "started": local_time(row.started_at),
-        "campaign": campaign_title(row.campaign),
         "outcome": t(f"common.outcome_{row.status}"),
         "stage": stage_name(row.stage) if row.stage else "",
         "turns": row.turns,
@@ -131,6 +130,7 @@ def cells(row: CallRow) -> dict[str, object]:
         "waiting": since(row.waiting_since) if row.waiting_since else "",
         "duration": span(row.seconds),
         "marks": marks,
+        "campaign": campaign_title(row.campaign),
         "call": row.id,
     }
     return {t(f"calls.column_{name}"): value for name, value in values.items()}

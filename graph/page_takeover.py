@@ -11,27 +11,26 @@ from ui.why import reason_text
 from ui.words import t
 
 
-def take_over(record: ConversationRecord) -> None:
-    """Show what a person must know of the call, and take the person's answer."""
+def what_to_know(record: ConversationRecord) -> None:
+    """Show what a person must know of the call."""
     data = campaign_data(record["campaign"])
     reason = next((turn["stage_reason"] for turn in reversed(record["turns"]) if turn["source"] != "human"), "")
     with st.container(border=True, key="takeover"):
         st.subheader(t("calls.take_title"))
         show_facts([("fact_reason", reason_text(reason, data)), *summary(record, data)], empty=True)
-        if not may("supervisor"):
-            st.caption(t("calls.take_viewer"))
-            return
-        last = record["turns"][-1]
-        st.text_area(t("calls.take_line"), key="take_line", help=t("calls.take_help"))
-        seen = (record["call"], last["turn"])
-        with st.container(horizontal=True):
-            for name, give_back, kind in (("send", False, "primary"), ("send_back", True, "secondary")):
-                st.button(
-                    t(f"calls.take_{name}"), key=f"take_{name}", on_click=_send, args=(*seen, give_back), type=kind
-                )
-            st.button(
-                t("calls.take_back"), key="take_back", on_click=_give_back, args=seen, help=t("calls.take_back_help")
-            )
+
+
+def answer_box(record: ConversationRecord) -> None:
+    """Take the person's answer, or give the call back."""
+    if not may("supervisor"):
+        st.caption(t("calls.take_viewer"))
+        return
+    seen = (record["call"], record["turns"][-1]["turn"])
+    st.text_area(t("calls.take_line"), key="take_line", help=t("calls.take_help"))
+    with st.container(horizontal=True):
+        st.button(t("calls.take_send"), key="take_send", on_click=_send, args=(*seen, False), type="primary")
+        st.button(t("calls.take_send_back"), key="take_send_back", on_click=_send, args=(*seen, True))
+        st.button(t("calls.take_back"), key="take_back", on_click=_give_back, args=seen, help=t("calls.take_back_help"))
 
 
 def _send(call: str, seen: int, give_back: bool) -> None:
