@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from graph.errors import BadInput
 from scripts_library import store
+from scripts_library.campaign_edits import load_parts
 from scripts_library.checks import Known, check_script, suggest
 from scripts_library.loading import CampaignData, fingerprint, join_errors, schema_problems
 from scripts_library.problem import Problem
@@ -53,7 +54,7 @@ class Check:
 
 
 def load_into(connection: Connection, data: CampaignData, folder: Path, author: str, origin: str) -> Changes:
-    """Bring a campaign and those of its scripts that nobody edited to what a folder says."""
+    """Bring those parts of a campaign, and those of its scripts, that nobody edited to what a folder says."""
     name = data.campaign.name
     known = {head.script.id: head.script for head in store.heads(connection, name)}
     strangers = store.find_heads(connection, [script.id for script in data.scripts if script.id not in known])
@@ -61,7 +62,6 @@ def load_into(connection: Connection, data: CampaignData, folder: Path, author: 
         errors = [f"{folder}: [{s.id}].id: used by campaign {s.campaign} – rename it" for s in strangers.values()]
         raise BadInput(join_errors(f"Campaign folder {folder}", errors))
     edited = store.edited_ids(connection, name)
-    store.save_campaign(connection, data, fingerprint(folder), origin, author)
     fresh = [script.model_copy(update=stamp(author)) for script in data.scripts if script.id not in known]
     store.insert_scripts(connection, fresh, author, "load")
     updated = unchanged = archived = 0
@@ -79,6 +79,7 @@ def load_into(connection: Connection, data: CampaignData, folder: Path, author: 
         else:
             store.change(connection, old.id, old.version, author, "load", replaced_by(script))
             updated += 1
+    store.save_campaign(connection, load_parts(connection, data, author), fingerprint(folder), origin, author)
     return Changes(len(fresh), updated, unchanged, kept, archived)
 
 

@@ -20,9 +20,9 @@ from graph.errors import BadInput, LibraryBusy
 from graph.settings import Settings, get_settings
 from scripts_library import changes as edits
 from scripts_library import preview, store, transfer
+from scripts_library.campaign_library import CampaignLibrary
 from scripts_library.checks import suggest
 from scripts_library.database import answered, engine_for, one_opener
-from scripts_library.held import Held
 from scripts_library.loading import CampaignData, bundled, fingerprint, load_campaign
 from scripts_library.locks import one_process
 from scripts_library.preview import PreviewRow
@@ -79,7 +79,7 @@ def open_library(
     return library
 
 
-class Library(Held):
+class Library(CampaignLibrary):
     """All that people and calls do with scripts. Obtain it with `open_library`.
 
     Every method that writes raises `LibraryBusy` at once, and writes nothing, while another process has the embedded
@@ -98,7 +98,7 @@ class Library(Held):
             return list(store.campaign_stamps(connection))
 
     def campaign(self, name: str) -> CampaignData:
-        """Return a campaign and its intents as loaded last, by whichever process.
+        """Return a campaign and its intents as loaded and edited last, by whichever process.
 
         Raises:
             BadInput: No such campaign; names those that there are.
@@ -110,7 +110,7 @@ class Library(Held):
         """Load a campaign folder: all of it, or nothing if anything in it is wrong.
 
         Scripts that nobody edited in the library follow the folder (new ones are added, missing ones archived); edited
-        ones are kept as they are.
+        ones are kept as they are, and so are edited facts, forbidden claims and rubric lines.
 
         Args:
             folder: Holds the campaign's three files.

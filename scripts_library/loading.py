@@ -124,11 +124,11 @@ def _parse(document: Document | None, adapter: TypeAdapter[_T], errors: list[str
 def _report(document: Document, problems: Iterable[Problem]) -> list[str]:
     found = [(document.line(problem.loc), problem) for problem in problems]
     found.sort(key=lambda item: item[0])
-    return [f"{document.path}:{line}: {_field(document.data, item.loc)}: {item.text()}" for line, item in found]
+    return [f"{document.path}:{line}: {field_name(document.data, item.loc)}: {item.text()}" for line, item in found]
 
 
-def _field(data: object, loc: Loc) -> str:
-    """Render a way such as ``facts[price].text.en``, with ids instead of numbers where the data have them."""
+def field_name(data: object, loc: Loc) -> str:
+    """Return a way such as ``facts[price].text.en``, with ids instead of numbers where the data have them."""
     shown = ""
     for part in loc:
         if isinstance(part, int):

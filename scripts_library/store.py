@@ -50,7 +50,7 @@ class IndexInfo:
 
 @dataclass(frozen=True)
 class CampaignStamp:
-    """Which files a campaign was loaded from, and when."""
+    """Which files a campaign was loaded from, and when it was loaded or edited last."""
 
     hash: str
     origin: str
@@ -212,14 +212,19 @@ def find_heads(connection: Connection, ids: Iterable[str]) -> dict[str, Script]:
 
 def save_campaign(connection: Connection, data: CampaignData, hash_: str, origin: str, author: str) -> None:
     """Write or replace a campaign's row."""
+    connection.execute(delete(CAMPAIGN).where(CAMPAIGN.c.name == data.campaign.name))
+    row = {"name": data.campaign.name, "payload": campaign_payload(data), "hash": hash_}
+    row |= {"origin": origin, "loaded_at": now().isoformat(), "loaded_by": author}
+    connection.execute(insert(CAMPAIGN), [row])
+
+
+def campaign_payload(data: CampaignData) -> str:
+    """Return a campaign with its intents as its row holds them."""
     payload = {
         "campaign": data.campaign.model_dump(mode="json"),
         "intents": [intent.model_dump(mode="json") for intent in data.intents],
     }
-    connection.execute(delete(CAMPAIGN).where(CAMPAIGN.c.name == data.campaign.name))
-    row = {"name": data.campaign.name, "payload": json.dumps(payload, ensure_ascii=False), "hash": hash_}
-    row |= {"origin": origin, "loaded_at": now().isoformat(), "loaded_by": author}
-    connection.execute(insert(CAMPAIGN), [row])
+    return json.dumps(payload, ensure_ascii=False)
 
 
 def campaign_stamps(connection: Connection) -> dict[str, CampaignStamp]:
