@@ -103,6 +103,21 @@ def revise(
 
 
 @app.command()
+def translate(
+    script_id: Id,
+    to: Annotated[str, typer.Option(help="`en` or `zh`.")],
+    author: Author = "",
+    as_json: AsJson = False,
+) -> None:
+    """Translate a script into its campaign's other language by the chat model: a draft, to be checked by a person."""
+    from scripts_library.translate import translate as translated
+    from serving.chat import load_chat_model
+
+    with _library() as library:
+        _saved([translated(library, script_id, to, load_chat_model(get_settings()), _who(author))], as_json)
+
+
+@app.command()
 def publish(script_id: Id, base: Base, author: Author = "", as_json: AsJson = False) -> None:
     """Make the latest version what customers hear, from the next turn on."""
     with _library() as library:

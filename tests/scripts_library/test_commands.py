@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from graph.errors import BadInput, SalesmanError, StaleEdit
+from graph.settings import get_settings
 from scripts_library import library as library_module
 from scripts_library.commands import app
 from serving import embed
@@ -119,3 +120,16 @@ def test_mined_drafts_go_to_the_library_or_to_a_file(tmp_path: Path) -> None:
     first = data("mine", "--data", calls, "-c", "tea_club")
     assert {script["status"] for script in first} <= {"draft"}
     assert data("mine", "--data", calls, "-c", "tea_club") == []
+
+
+def test_a_script_is_translated_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replies = tmp_path / "replies.yaml"
+    lines = ["每杯的价格", "太贵了。", "二十美元？", "表示理解", "说明价格", "{fact.price}够喝一个月。"]
+    replies.write_text(json.dumps([{"json": {"translation": line}} for line in lines]), encoding="utf-8")
+    monkeypatch.setenv("SALESMAN_LLM", f"fake/scripted:{replies}")
+    get_settings.cache_clear()
+    (draft,) = data("translate", "price-1", "--to", "zh", "--author", "ann")
+    assert (draft["id"], draft["language"], draft["status"], draft["author"]) == ("price-1-zh", "zh", "draft", "ann")
+    assert draft["say"] == lines[-1:]
+    with pytest.raises(BadInput, match="cannot be translated into 'en'"):
+        run("translate", "price-1", "--to", "en")
