@@ -51,7 +51,9 @@ def history(latest: Script, live: int | None) -> None:
             at=revision.at[:16].replace("T", " "),
         )
         mark = t("desk.heard_now") if script.version == live else ""
-        with st.expander(f"{label} {mark}"):
+        with st.expander(
+            f"{label} {mark}", key=f"version_{script.version}", expanded=_asked(script) in st.session_state
+        ):
             if script.version in before:
                 difference(before[script.version], script)
             else:
@@ -60,9 +62,14 @@ def history(latest: Script, live: int | None) -> None:
                 _back_to(script, latest)
 
 
+def _asked(script: Script) -> str:
+    """Return what marks that a version was asked back, and that the second click is awaited."""
+    return f"_back_{script.id}_{script.version}"
+
+
 def _back_to(script: Script, latest: Script) -> None:
-    asked = f"_back_{latest.id}_{script.version}"
-    if not st.session_state.get(asked):
+    asked = _asked(script)
+    if asked not in st.session_state:
         if st.button(t("desk.go_back", version=script.version), key=f"back_{script.version}"):
             st.session_state[asked] = True
             st.rerun()

@@ -34,9 +34,10 @@ def notice(text: str) -> None:
 
 
 def show_notice() -> None:
-    """Show what `notice` left."""
-    if text := st.session_state.pop(_NOTICE, ""):
-        st.success(text, icon=":material/check:")
+    """Show what `notice` left; its place stays when it goes, so that nothing below moves or folds up."""
+    with st.container():
+        if text := st.session_state.pop(_NOTICE, ""):
+            st.success(text, icon=":material/check:")
 
 
 def campaign_data(campaign: str) -> CampaignData:

@@ -93,18 +93,18 @@ def test_the_hole_is_found_filled_tried_published_heard_in_a_running_call_and_ta
 
 
 def test_two_people_edit_one_script_while_a_call_runs_and_nothing_is_lost(chromium: Browser, url: str) -> None:
-    script = "ll-en-objection-price-objection-01"
+    script = "ll-en-objection-no-trust-01"
     ada, bob = (Screen(chromium, url).go(f"desk?script={script}") for _ in range(2))
     customer = started(Screen(chromium, url))
     ada.write(f"edit_{script}_title", "Ada's title")
     bob.write(f"edit_{script}_title", "Bob's title").press("save").sees("Saved as a draft")
-    customer.say("That is too expensive").bubbles(3)
+    customer.say("I do not trust you").bubbles(3)
     ada.press("save").sees("while you were writing").sees("Ada's title").sees("Bob's title")
     ada.press("put_mine_on_top").sees("Saved as a draft")
     assert ada.at(f"edit_{script}_title").locator("input").input_value() == "Ada's title"
-    customer.say("Still too expensive").bubbles(5)
+    customer.say("It sounds like a scam").bubbles(5)
     ada.press("publish").press("publish_now").sees("Published")
-    customer.say("It costs too much").bubbles(7)
+    customer.say("There must be a catch").bubbles(7)
     bob.go(f"desk?script={script}").sees("Ada's title")
 
 
