@@ -27,7 +27,6 @@ from scripts_library.schema import Campaign, Fact, ForbiddenClaim, Language, Rub
 from scripts_library.tables import CAMPAIGN, CAMPAIGN_PARTS, CAMPAIGN_REVISION, REVISION, SCRIPT
 
 CampaignAction = Literal["load", "revise", "roll_back"]
-Part = Literal["facts", "forbidden", "rubric"]
 Entry = Fact | ForbiddenClaim | RubricLine
 _USED = re.compile(r"\{fact\.([^{}]*)\}")
 
@@ -54,7 +53,8 @@ class CampaignRevision:
 class EntryChange:
     """One entry that two versions say otherwise; None where a version lacks it."""
 
-    part: Part
+    part: str
+    """`facts`, `forbidden` or `rubric`."""
     id: str
     before: Entry | None
     after: Entry | None

@@ -64,7 +64,7 @@ class CampaignLibrary(Held):
         """
         with self._writing() as connection:
             old = edits.revision(connection, name, to_version)
-            parts = {"facts": old.facts, "forbidden": old.forbidden, "rubric": old.rubric}
+            parts: dict[str, Sequence[Any]] = {"facts": old.facts, "forbidden": old.forbidden, "rubric": old.rubric}
             return edits.edit(connection, name, base_version, author, "roll_back", parts)
 
     def campaign_history(self, name: str) -> list[CampaignRevision]:
