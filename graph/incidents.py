@@ -1,16 +1,11 @@
 """From a bad answer to a rule: the pieces that need no page."""
 
 import re
-from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from sqlalchemy import Engine, select
 
 from graph.call_tables import turn_fact
-from graph.errors import BadInput
-from guardrails.claims import claims_in_reply
-from guardrails.context import Forbidden
-from guardrails.patterns import endless, pattern_fault
 from guardrails.text import normalise
 
 _EDGE_BEFORE, _EDGE_AFTER = "(?<![A-Za-z0-9])", "(?![A-Za-z0-9])"
@@ -47,17 +42,3 @@ def recorded_replies(engine: Engine, campaign: str, language: str) -> list[Reply
     query = select(turn_fact.c.call, turn_fact.c.turn, turn_fact.c.reply).where(*wanted)
     with engine.connect() as connection:
         return [(row.call, row.turn, row.reply) for row in connection.execute(query.order_by(turn_fact.c.at.desc()))]
-
-
-def stopped(patterns: Sequence[str], replies: Iterable[Reply]) -> list[Reply]:
-    """Return the replies that patterns would stop, found as the guard finds them.
-
-    Raises:
-        BadInput: A pattern is none, or could hold a call up.
-    """
-    faults = [f"{pattern!r}: {fault}" for pattern in patterns if (fault := pattern_fault(pattern))]
-    faults = faults or [f"{pattern!r}: may take for ever on some lines" for pattern in endless(tuple(patterns))]
-    if faults:
-        raise BadInput("; ".join(faults))
-    rules = [Forbidden("", "", pattern) for pattern in patterns]
-    return [reply for reply in replies if claims_in_reply(reply[2], rules)]

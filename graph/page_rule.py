@@ -6,9 +6,10 @@ import streamlit as st
 from pydantic import ValidationError
 
 from graph.errors import BadInput, StaleEdit
-from graph.incidents import Reply, name_of, pattern_of, recorded_replies, stopped
+from graph.incidents import name_of, pattern_of, recorded_replies
 from graph.page_parts import campaign_data, go, notice
 from graph.records import Mark, TurnRecord
+from scripts_library.campaign_edits import ClaimFound, try_claim
 from scripts_library.schema import Campaign, ForbiddenClaim, Language, RubricLine
 from ui.access import require
 from ui.shared import calls, library
@@ -66,20 +67,20 @@ def draft_page(call: str, number: int | None) -> None:
 
 def show_matches(campaign: str, claim: ForbiddenClaim) -> None:
     """Show which recorded answers a rule would have stopped."""
-    found: list[Reply] = []
+    found: list[ClaimFound] = []
     of = 0
     try:
-        for language, patterns in claim.patterns.items():
+        for language in claim.patterns:
             said = recorded_replies(calls().engine, campaign, language)
             of += len(said)
-            found += stopped(patterns, said)
+            found += try_claim(claim, said, language)
     except BadInput as error:
         st.error(plain(error))
         return
     st.info(t("calls.rule_tried", n=len(found), of=of))
-    for call, turn, reply in found[:SHOWN]:
-        st.caption(t("calls.rule_tried_line", call=plain(call), turn=turn))
-        show(reply)
+    for match in found[:SHOWN]:
+        st.caption(t("calls.rule_tried_line", call=plain(match.call), turn=match.turn))
+        show(match.reply)
     if len(found) > SHOWN:
         st.caption(t("calls.rule_tried_more", n=len(found) - SHOWN))
 
@@ -195,11 +196,11 @@ def wrong(error: ValidationError) -> str:
 
 
 def _keep(campaign: str, made: ForbiddenClaim | RubricLine, author: str, status: str) -> None:
-    data = calls().resources.campaign(campaign).campaign
+    held = library().campaign_revision(campaign)
     field = "forbidden" if isinstance(made, ForbiddenClaim) else "rubric"
     fresh = made.model_copy(update={"status": status})
-    others = [entry for entry in getattr(data, field) if entry.id != made.id]
-    if change(campaign, library().campaign_version(campaign), author, **{field: [*others, fresh]}):
+    others = [entry for entry in getattr(held, field) if entry.id != made.id]
+    if change(campaign, held.version, author, **{field: [*others, fresh]}):
         notice("rule_published" if status == "published" else "rule_saved")
         go(view="rules")
         st.rerun()

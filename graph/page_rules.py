@@ -7,10 +7,11 @@ import streamlit as st
 from graph.errors import BadInput, StaleEdit
 from graph.page_parts import campaign_title, notice
 from graph.page_rule import change, show_matches
+from scripts_library.campaign_edits import CampaignRevision
 from scripts_library.schema import ForbiddenClaim, RubricLine
 from ui.access import may, require
 from ui.chat_start import local_time
-from ui.shared import calls, library
+from ui.shared import library
 from ui.text import plain, show
 from ui.why import named
 from ui.words import t
@@ -27,21 +28,20 @@ def rules_list() -> None:
     campaign = st.selectbox(t("calls.filter_campaign"), names, format_func=campaign_title, key="rules_campaign")
     if campaign is None:
         return
-    data = calls().resources.campaign(campaign).campaign
-    base = library().campaign_version(campaign)
-    entries: list[tuple[str, Entry]] = [("claim", entry) for entry in data.forbidden]
-    entries += [("rubric", entry) for entry in data.rubric]
+    held = library().campaign_revision(campaign)
+    entries: list[tuple[str, Entry]] = [("claim", entry) for entry in held.forbidden]
+    entries += [("rubric", entry) for entry in held.rubric]
     if not entries:
         st.info(t("calls.rules_none"))
     if not may("supervisor"):
         st.caption(t("calls.rules_need"))
     for kind, entry in sorted(entries, key=lambda pair: pair[1].status != "draft"):
         with st.container(border=True):
-            _entry(campaign, base, kind, entry)
-    _history(campaign, base)
+            _entry(campaign, held, kind, entry)
+    _history(campaign, held.version)
 
 
-def _entry(campaign: str, base: int, kind: str, entry: Entry) -> None:
+def _entry(campaign: str, held: CampaignRevision, kind: str, entry: Entry) -> None:
     text, buttons = st.columns([4, 2], vertical_alignment="center")
     with text:
         st.caption(
@@ -57,7 +57,7 @@ def _entry(campaign: str, base: int, kind: str, entry: Entry) -> None:
                 st.button(t("calls.rule_try"), key=f"try_{entry.id}", on_click=_try, args=(entry.id,))
             action, status = ("unpublish", "draft") if entry.status == "published" else ("publish", "published")
             if st.button(t(f"calls.rule_{action}"), key=f"{action}_{kind}_{entry.id}"):
-                _set_status(campaign, base, kind, entry, status)
+                _set_status(campaign, held, kind, entry, status)
     if tried and isinstance(entry, ForbiddenClaim):
         for patterns in entry.patterns.values():
             st.code("\n".join(patterns), language=None, wrap_lines=True)
@@ -68,13 +68,12 @@ def _try(name: str) -> None:
     st.session_state[_TRYING] = None if st.session_state.get(_TRYING) == name else name
 
 
-def _set_status(campaign: str, base: int, kind: str, entry: Entry, status: str) -> None:
+def _set_status(campaign: str, held: CampaignRevision, kind: str, entry: Entry, status: str) -> None:
     author = require("supervisor").name
-    data = calls().resources.campaign(campaign).campaign
     field = "forbidden" if kind == "claim" else "rubric"
-    held: list[Any] = list(getattr(data, field))
-    changed = [one.model_copy(update={"status": status}) if one.id == entry.id else one for one in held]
-    if change(campaign, base, author, **{field: changed}):
+    all_of_kind: tuple[Any, ...] = getattr(held, field)
+    changed = [one.model_copy(update={"status": status}) if one.id == entry.id else one for one in all_of_kind]
+    if change(campaign, held.version, author, **{field: changed}):
         notice("rule_published" if status == "published" else "rule_unpublished")
         st.rerun()
 

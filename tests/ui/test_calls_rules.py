@@ -38,10 +38,9 @@ def bad_answer(call: str, reply: str = CLAIM, reason: str = "nobody can promise 
 
 
 def blocked(reply: str) -> bool:
-    campaign = calls().resources.campaign("lantern_local").campaign
-    return "incident" in str([hit for hit in check_reply(reply, fact_sheet(campaign, "en"))]) or bool(
-        [hit for hit in check_reply(reply, fact_sheet(campaign, "en")) if hit["name"].startswith("forbidden")]
-    )
+    """Say whether the guard stops a reply for a claim that came of an incident."""
+    hits = check_reply(reply, fact_sheet(library().campaign("lantern_local").campaign, "en"))
+    return any(hit.get("claim", "").startswith("incident") for hit in hits)
 
 
 def drafting(call: str) -> AppTest:
@@ -105,7 +104,7 @@ def test_a_bad_mark_becomes_a_line_for_the_judges(home: Path) -> None:
     fine(page.radio(key="rule_kind").set_value("rubric").run())
     page.text_input(key="rule_rubric_en").set_value("Promises no figures.")
     fine(page.button(key="rule_publish").click().run())
-    (line,) = [line for line in calls().resources.campaign("lantern_local").campaign.rubric if "judge" in line.id]
+    (line,) = [line for line in library().campaign("lantern_local").campaign.rubric if "judge" in line.id]
     assert (line.text["en"], line.status, line.source) == ("Promises no figures.", "published", "call judge turn 1")
 
 
