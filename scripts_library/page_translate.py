@@ -30,4 +30,4 @@ def translate_button(script: Script) -> None:
 
 
 def _work(door: Library, known: Settings, script: str, language: Language, author: str) -> Callable[[Progress], Script]:
-    return lambda _progress: translate(door, script, language, load_chat_model(known), author)
+    return lambda progress: translate(door, script, language, load_chat_model(known), author, progress)

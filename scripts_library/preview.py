@@ -22,12 +22,13 @@ RowAction = Literal["add", "update", "unchanged", "error"]
 class PreviewRow:
     """What an import would do with one row of a file.
 
-    number: as in `FileRow`. changed: names of the fields that an update changes. errors: why the row is refused, if it is.
+    number: as in `FileRow`. status: what the script is afterwards; a published one is heard at once. changed: names of the fields that an update changes. errors: why the row is refused, if it is.
     """
 
     number: int
     id: str
     title: str
+    status: str
     action: RowAction
     changed: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
@@ -42,6 +43,7 @@ def preview_rows(connection: Connection, rows: Sequence[FileRow]) -> list[Previe
         script_id, title = (str(row.data.get(field) or "") for field in ("id", "title"))
         old, new = known.get(script_id), row.script
         changed = store.changed_fields(old, new) if old is not None and new is not None else []
+        status = new.status if new is not None else ""
         errors = [*row.errors, *(f"{place(problem)}: {problem.text()}" for problem in check(row.data))]
         if script_id in seen:
             errors.append(f"id: used in row {seen[script_id]} too ({script_id}) – remove one")
@@ -49,7 +51,7 @@ def preview_rows(connection: Connection, rows: Sequence[FileRow]) -> list[Previe
         if old is not None and new is not None and changed:
             errors += _refused(old, new, row)
         action: RowAction = "error" if errors else "add" if old is None else "update" if changed else "unchanged"
-        found.append(PreviewRow(row.number, script_id, title, action, tuple(changed), tuple(errors)))
+        found.append(PreviewRow(row.number, script_id, title, status, action, tuple(changed), tuple(errors)))
     return found
 
 

@@ -143,14 +143,18 @@ def translate(
 
 
 def survives(old: str, new: str, language: Language) -> bool:
-    """Tell whether a translation is in its language and kept the line's placeholders and numbers.
+    """Tell whether a translation is in its language, no speech of its own, and kept the line's placeholders and numbers.
 
     Args:
         old: The line.
         new: Its translation.
         language: What it was translated into.
     """
-    if not new or Counter(_PLACEHOLDER.findall(old)) != Counter(_PLACEHOLDER.findall(new)):
+    if (
+        not new
+        or len(new) > 8 * len(old) + 40
+        or Counter(_PLACEHOLDER.findall(old)) != Counter(_PLACEHOLDER.findall(new))
+    ):
         return False
     words = _PLACEHOLDER.sub("", new)
     if "{" in words or "}" in words or bool(_CJK.search(words)) != (language == "zh"):

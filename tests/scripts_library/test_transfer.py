@@ -159,9 +159,9 @@ def test_a_preview_names_what_each_row_would_do_and_writes_nothing(library: Libr
     before = library.list()
     found = library.preview_import(path)
     assert found[:3] == [
-        PreviewRow(2, "new-1", "New", "add"),
-        PreviewRow(3, "general-1", "Ask", "update", ("title", "say")),
-        PreviewRow(4, "draft-1", "Not yet approved", "unchanged"),
+        PreviewRow(2, "new-1", "New", "draft", "add"),
+        PreviewRow(3, "general-1", "Ask", "published", "update", ("title", "say")),
+        PreviewRow(4, "draft-1", "Not yet approved", "draft", "unchanged"),
     ]
     assert [(row.number, row.action) for row in found[3:]] == [(5, "error"), (6, "error")]
     twice = "\n".join(found[3].errors)

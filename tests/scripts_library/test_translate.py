@@ -129,6 +129,7 @@ LINES = [
     ("Hello.", "Hello.", "zh", False, "not translated"),
     ("您好。", "Hello 您好.", "en", False, "half translated"),
     ("Hello.", "", "zh", False, "empty"),
+    ("补一个要点", "To ensure that the order is processed, we need to verify " * 3, "en", False, "a speech of its own"),
 ]
 
 
