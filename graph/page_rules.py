@@ -42,10 +42,10 @@ def rules_list() -> None:
 
 
 def _entry(campaign: str, held: CampaignRevision, kind: str, entry: Entry) -> None:
-    text, buttons = st.columns([4, 2], vertical_alignment="center")
+    text, buttons = st.columns([3, 2], vertical_alignment="center")
     with text:
         st.caption(
-            f"{t(f'calls.rule_kind_short_{kind}')} · {t(f'calls.rule_status_{entry.status}')} · {plain(entry.id)}"
+            f"{t(f'calls.rule_kind_short_{kind}')} · {t(f'calls.rule_status_{entry.status}')} · {plain(entry.id.replace('_', ' '))}"
         )
         show(entry.reason if isinstance(entry, ForbiddenClaim) else named(entry.text))
         if entry.source:
@@ -54,7 +54,7 @@ def _entry(campaign: str, held: CampaignRevision, kind: str, entry: Entry) -> No
     if may("supervisor"):
         with buttons.container(horizontal=True, horizontal_alignment="right"):
             if isinstance(entry, ForbiddenClaim):
-                st.button(t("calls.rule_try"), key=f"try_{entry.id}", on_click=_try, args=(entry.id,))
+                st.button(t("calls.rule_try_short"), key=f"try_{entry.id}", on_click=_try, args=(entry.id,))
             action, status = ("unpublish", "draft") if entry.status == "published" else ("publish", "published")
             if st.button(t(f"calls.rule_{action}"), key=f"{action}_{kind}_{entry.id}"):
                 _set_status(campaign, held, kind, entry, status)
