@@ -46,23 +46,25 @@ def language_of(text: str, campaign: Campaign, current: str) -> Language:
     return campaign.languages[0]
 
 
-def _first_of_kind(intents: tuple[Intent, ...], kind: IntentKind) -> Intent | None:
-    return next((intent for intent in intents if intent.kind == kind), None)
+def _of_kind(intents: tuple[Intent, ...], kind: IntentKind, candidates: list[tuple[str, float]]) -> str:
+    """Return the likeliest intent of a kind ("angry" and "wants a person" both ask for one); empty when there is none."""
+    names = {intent.name for intent in intents if intent.kind == kind}
+    return next((name for name, _ in candidates if name in names), "")
 
 
 def _classify(
     state: CallState, context: Context, resources: Resources, language: Language, signals: set[str]
 ) -> Understood:
     data = resources.campaign(state["campaign"])
-    for signal, kind in SIGNAL_KINDS.items():
-        intent = _first_of_kind(data.intents, kind) if signal in signals else None
-        if intent:
-            return {"intent": intent.name, "confidence": 1.0, "way": "signal", "candidates": [], "use": NO_USE}
     model = resources.intent_model(state["campaign"])
     history = state.get("history", [])
     previous = history[-1]["reply"] if history else ""
     before = history[-1]["customer"] if history else ""
     guess = model.predict(state["customer"], previous, previous_customer_text=before, turn=state.get("turn", 0))
+    for signal, kind in SIGNAL_KINDS.items():
+        intent = _of_kind(data.intents, kind, guess.candidates) if signal in signals else ""
+        if intent:
+            return {"intent": intent, "confidence": 1.0, "way": "signal", "candidates": [], "use": NO_USE}
     understood: Understood = {
         "intent": guess.intent,
         "confidence": guess.confidence,

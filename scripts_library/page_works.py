@@ -35,7 +35,9 @@ def works_tab(campaign: str) -> None:
             }
             for one in figures
         ]
-        st.dataframe(rows, hide_index=True, width="stretch", height=min(38 * len(rows) + 40, 500))
+        wide = {t(f"desk.column_{name}"): st.column_config.Column(width="medium") for name in ("resolved", "won")}
+        height = min(38 * len(rows) + 40, 500)
+        st.dataframe(rows, hide_index=True, width="stretch", height=height, column_config=wide)
     st.subheader(t("desk.tests"))
     st.caption(t("desk.tests_help"))
     known = experiments.experiments(calls().engine, campaign)

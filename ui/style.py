@@ -4,6 +4,7 @@ import streamlit as st
 
 _STYLE = """<style>
 .stMainBlockContainer { padding-top: 2.5rem; padding-bottom: 3rem; max-width: 72rem; }
+@media (max-width: 640px) { .stMainBlockContainer { padding-top: 4rem; } }
 </style>"""
 
 
