@@ -55,10 +55,9 @@ def turn_of(call: str, turn: int, customer: str = "How much?", reply: str = "It 
 def keep(engine: Engine, call: str, turns: list[TurnRecord], end: Outcome, **header: Any) -> None:
     """Keep turns of a call, a fresh one with an opening; the last of them has the given outcome."""
     store = CallStore(engine)
-    fresh = not store.exists(call)
-    if fresh:
+    if not store.exists(call):
         store.open(call, {**HEADER, **header})
-    if fresh and turns[0]["turn"]:
+    if turns[0]["turn"] and not store.record(call)["turns"]:
         turns = [turn_of(call, 0, "", "Good day.", stage="opening", intent=""), *turns]
     for record in turns:
         assert store.begin(call, f"k{record['turn']}", record["customer"]) == record["turn"]

@@ -10,6 +10,7 @@ from graph import experiments
 from graph.calls import CallStore
 from graph.errors import BadInput
 from graph.intervals import Difference, Share
+from graph.session import Calls
 from graph.settings import Settings
 from graph.works import fell_through, never_used, recent_lines, used_script_ids, what_works
 from scripts_library.database import engine_for
@@ -173,3 +174,27 @@ def test_the_interval_covers_the_true_difference_in_about_95_of_100_tests(true_a
     assert 0.935 <= covered / 2000 <= 0.98
     if true_a != true_b:
         assert found / 2000 > 0.9, "a true difference of 20 points is found with 150 calls a side"
+
+
+def test_a_call_is_given_the_script_that_it_drew_and_never_the_other(loaded_home: Path) -> None:
+    calls = Calls(Settings(home=loaded_home, llm="fake/echo", _env_file=None))
+    line = "That is too expensive for us."
+    calls.start("lantern_local", call="first", language="en")
+    first = calls.turn("first", line)
+    library = calls.resources.library
+    one = library.get(first["scripts"][0]["id"])
+    two = library.add(one.model_copy(update={"id": f"{one.id}-b", "status": "published"}), "ann")
+    held = experiments.start(calls.engine, library, one.id, two.id, "ann")
+    drawn: set[str] = set()
+    for number in range(8):
+        call = f"c{number}"
+        calls.start("lantern_local", call=call, language="en")
+        header = calls.store.header(call)
+        used = [script["id"] for script in calls.turn(call, line)["scripts"]]
+        assert used[0] == header["shown"][0]
+        assert header["withheld"][0] not in used
+        drawn |= set(header["shown"])
+    told = experiments.report(calls.engine, held.id)
+    assert told.a.reached + told.b.reached == told.a.led + told.b.led == 8
+    assert told.won.too_few
+    assert drawn <= {one.id, two.id}

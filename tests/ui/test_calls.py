@@ -7,11 +7,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from graph.call_list import Filters, calls_table
-from graph.feedback import mark_turn
+from graph.feedback import mark_turn, trace_url
 from graph.marks import mark_history, marks_of
 from graph.page_list import cells
 from graph.settings import get_settings
 from tests.graph.calls_made import keep, objection, outcome, turn_of
+from tests.graph.test_tracing import point_at, until
+from tests.graph.trace_receiver import receiver
 from ui.shared import calls
 
 APP = str(Path(__file__).parents[2] / "app.py")
@@ -215,3 +217,23 @@ def test_an_answer_is_marked_changed_and_withdrawn(home: Path) -> None:
     fine(page.button(key="mark_withdraw").click().run())
     assert marks_of(calls().engine, "mark") == []
     assert len(mark_history(calls().engine, "mark")) == 2
+
+
+def test_a_traced_turn_has_a_link_to_its_trace(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with receiver() as langsmith:
+        point_at(langsmith.url, monkeypatch)
+        calls().start("lantern_local", call="traced", language="en")
+        trace = calls().record("traced")["turns"][0]["why"]["trace"]
+        assert until(lambda: bool(trace_url(calls().record("traced")["turns"][0])))
+        (link,) = opened(call="traced").get("link_button")
+        assert f"/r/{trace}" in link.proto.url
+    monkeypatch.delenv("LANGSMITH_API_KEY")
+    assert not opened(call="traced").get("link_button")
+
+
+def test_files_are_offered_to_supervisors_alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(calls().engine, "files", [turn_of("files", 0, "")], outcome())
+    assert len(opened().get("download_button")) == 3
+    monkeypatch.setenv("SALESMAN_ROLES", "viewer")
+    get_settings.cache_clear()
+    assert not opened().get("download_button")
