@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from bench.full_home import CALLS, SCRIPTS, fill
 from bench.setting import fresh_home, percentile, settings_for, table
 from tests.ui.browser import DESKTOP, browser, served, settled
+from tests.ui.screen import Screen
 
 LOADS = 5
 PAGES = ("desk", "calls", "quality", "chat")
@@ -47,17 +48,12 @@ def _chat(url: str, number: int, waits: list[float], errors: list[str]) -> None:
     """Hold a call of three lines in a browser of its own thread."""
     try:
         with browser() as chromium:
-            page = chromium.new_page(viewport=DESKTOP)  # type: ignore[arg-type]
-            page.goto(url)
-            page.get_by_test_id("stButton").filter(has_text="Start").first.click()
-            box = page.get_by_test_id("stChatInputTextArea")
+            screen = Screen(chromium, url).go().press("start")
             for count, line in enumerate(LINES):
-                box.wait_for()
+                screen.bubbles(2 * count + 1)
                 started = time.perf_counter()
-                box.fill(f"{line} ({number})")
-                box.press("Enter")
-                expect(page.get_by_test_id("stChatMessage")).to_have_count(2 * count + 3, timeout=60_000)
-                settled(page)
+                screen.say(f"{line} ({number})")
+                screen.bubbles(2 * count + 3)
                 waits.append(time.perf_counter() - started)
     except Exception as error:  # noqa: BLE001 - a session that breaks is a result
         errors.append(f"{number}: {type(error).__name__}: {str(error).splitlines()[0]}")
@@ -75,6 +71,7 @@ def run() -> None:
             settled(page)
             changes = _changes(page)
             page.close()
+            expect.set_options(timeout=120_000)
             waits: list[float] = []
             errors: list[str] = []
             threads = [threading.Thread(target=_chat, args=(url, number, waits, errors)) for number in range(SESSIONS)]

@@ -1,10 +1,12 @@
 """Answers that supervisors marked bad, asked again: what the agent would say today, with today's scripts, rules and model."""
 
-from typing import Any
+from typing import cast
 
 import streamlit as st
 
 from graph.marks import MarkedTurn, marked_turns
+from graph.records import TurnRecord
+from scripts_library.schema import Stage
 from ui.access import require
 from ui.jobs import Progress, show_job, start_job
 from ui.shared import calls
@@ -30,7 +32,7 @@ def bad_answers() -> None:
     fresh = show_job("bad_answers")
     if fresh is not None:
         st.session_state[_RESULT] = fresh
-    answers: dict[tuple[str, int], dict[str, Any]] = st.session_state.get(_RESULT, {})
+    answers: dict[tuple[str, int], TurnRecord] = st.session_state.get(_RESULT, {})
     if answers:
         same = sum(answers[_key(one)]["reply"] == one.reply for one in newest if _key(one) in answers)
         st.caption(t("quality.same_again", same=same, n=len(answers)))
@@ -42,19 +44,19 @@ def _key(one: MarkedTurn) -> tuple[str, int]:
     return one.call, one.mark["turn"]
 
 
-def _ask_again(marked: list[MarkedTurn], progress: Progress) -> dict[tuple[str, int], dict[str, Any]]:
+def _ask_again(marked: list[MarkedTurn], progress: Progress) -> dict[tuple[str, int], TurnRecord]:
     """Ask each line again at the stage that its call was in; nothing is written to the calls."""
     door, answers = calls(), {}
     for number, one in enumerate(marked):
         progress(number, len(marked))
         turn = next(turn for turn in door.record(one.call)["turns"] if turn["turn"] == one.mark["turn"])
         answers[_key(one)] = door.preview(
-            one.campaign, one.customer, language=turn["why"]["language"], stage=turn["stage"]
+            one.campaign, one.customer, language=turn["why"]["language"], stage=cast(Stage, turn["stage"])
         )
     return answers
 
 
-def _show(one: MarkedTurn, again: Any) -> None:
+def _show(one: MarkedTurn, again: TurnRecord | None) -> None:
     with st.container(border=True):
         st.caption(t("quality.bad_by", author=plain(one.mark["author"]), at=one.mark["at"][:16].replace("T", " ")))
         for label, text in (

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from scipy.stats import binomtest
 
 from evaluation.intent import Measured, measure, read_held_out
+from graph.intervals import Share
 from scripts_library.loading import CampaignData
 from ui.access import require
 from ui.jobs import Progress, show_job, start_job
@@ -54,9 +54,9 @@ def _show(data: CampaignData, measured: list[Measured]) -> None:
     for column, spoken in zip(st.columns(max(2, len(data.campaign.languages))), data.campaign.languages, strict=False):
         lines = [one for one in measured if one.language == spoken]
         if lines:
-            right = sum(one.predicted == one.line.intent for one in lines)
-            low, high = binomtest(right, len(lines)).proportion_ci(method="wilson")
-            column.metric(t(f"common.language_{spoken}"), f"{right / len(lines):.0%}")
+            right = Share(sum(one.predicted == one.line.intent for one in lines), len(lines))
+            low, high = right.interval
+            column.metric(t(f"common.language_{spoken}"), f"{right.value:.0%}")
             column.caption(t("quality.interval", low=f"{low:.0%}", high=f"{high:.0%}", n=len(lines)))
     missed = [one for one in measured if one.predicted != one.line.intent]
     if not missed:

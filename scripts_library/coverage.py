@@ -44,8 +44,12 @@ def coverage(data: CampaignData, live: Iterable[Script], latest: Iterable[Script
         live: Its published scripts.
         latest: The latest version of each of its scripts.
     """
-    published = Counter((script.language, script.stage, script.intent) for script in live)
-    drafts = Counter((s.language, s.stage, s.intent) for s in latest if s.status == "draft")
+    published: Counter[tuple[str, str, str]] = Counter(
+        (script.language, script.stage, script.intent) for script in live
+    )
+    drafts: Counter[tuple[str, str, str]] = Counter(
+        (s.language, s.stage, s.intent) for s in latest if s.status == "draft"
+    )
     holes = [
         Hole(language, stage, intent.name, drafts[language, stage, intent.name])
         for language in data.campaign.languages

@@ -44,13 +44,21 @@ def fields(slot: str, data: CampaignData, language: str, state: MutableMapping[A
     st.text_input(t("desk.field_title"), key=f"{slot}_title", help=t("desk.help_title"), max_chars=600)
     left, right = st.columns(2)
     left.selectbox(
-        t("desk.field_stage"), list(stages()), format_func=stages().get, key=f"{slot}_stage", help=t("desk.help_stage")
+        t("desk.field_stage"),
+        list(stages()),
+        format_func=stages().__getitem__,
+        key=f"{slot}_stage",
+        help=t("desk.help_stage"),
     )
     intents = intents_of(data)
     if state[f"{slot}_intent"] not in intents:
         intents[state[f"{slot}_intent"]] = plain(state[f"{slot}_intent"])
     right.selectbox(
-        t("desk.field_intent"), list(intents), format_func=intents.get, key=f"{slot}_intent", help=t("desk.help_intent")
+        t("desk.field_intent"),
+        list(intents),
+        format_func=intents.__getitem__,
+        key=f"{slot}_intent",
+        help=t("desk.help_intent"),
     )
     for name in _LISTS:
         st.text_area(t(f"desk.field_{name}"), key=f"{slot}_{name}", help=t(f"desk.help_{name}"), height="content")
@@ -58,7 +66,11 @@ def fields(slot: str, data: CampaignData, language: str, state: MutableMapping[A
             _placeholders(data, language)
     left, right = st.columns([3, 1])
     left.multiselect(
-        t("desk.field_facts"), list(facts), format_func=facts.get, key=f"{slot}_facts", help=t("desk.help_facts")
+        t("desk.field_facts"),
+        list(facts),
+        format_func=facts.__getitem__,
+        key=f"{slot}_facts",
+        help=t("desk.help_facts"),
     )
     right.date_input(
         t("desk.field_valid_until"), key=f"{slot}_valid_until", help=t("desk.help_valid_until"), format="YYYY-MM-DD"
@@ -111,7 +123,8 @@ def _placeholders(data: CampaignData, language: str) -> None:
     spoken: Language = language  # type: ignore[assignment]
     with st.expander(t("desk.placeholders"), icon=":material/data_object:"):
         st.caption(t("desk.placeholders_help"))
-        rows = [(entry.name, named(entry.label)) for entry in (*data.campaign.profile, *data.campaign.slots)]
+        rows = [(field.name, named(field.label)) for field in data.campaign.profile]
+        rows += [(slot.name, named(slot.label)) for slot in data.campaign.slots]
         rows += [(f"fact.{fact.id}", fact.text[spoken]) for fact in data.campaign.facts]
         rows += [
             ("agent", data.campaign.agent.name[spoken]),

@@ -30,11 +30,11 @@ def try_tab(campaign: str) -> None:
         key="try_language",
         required=True,
     )
-    stage = right.selectbox(t("desk.try_stage"), STAGES, index=1, format_func=stages().get, key="try_stage")
+    stage = right.selectbox(t("desk.try_stage"), STAGES, index=1, format_func=stages().__getitem__, key="try_stage")
     chosen = st.multiselect(
         t("desk.try_drafts"),
         list(drafts),
-        format_func=drafts.get,
+        format_func=drafts.__getitem__,
         key="try_drafts",
         placeholder=t("desk.try_no_drafts"),
     )
@@ -68,7 +68,7 @@ def _ask(slot: str, campaign: str, language: str, stage: str, drafts: Sequence[s
                     line,
                     language=language,
                     stage=stage,
-                    drafts=tuple(drafts),  # type: ignore[arg-type]
+                    drafts=tuple(drafts),
                 )
         except SalesmanError as error:
             st.error(plain(error))

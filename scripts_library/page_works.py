@@ -112,8 +112,8 @@ def _start(campaign: str) -> None:
         )
         titles = {script.id: plain(script.title) for script in choices[place]}
         left, right = st.columns(2)
-        first = left.selectbox("A", list(titles), format_func=titles.get, key=f"test_a_{place}")
-        second = right.selectbox("B", list(titles), index=1, format_func=titles.get, key=f"test_b_{place}")
+        first = left.selectbox("A", list(titles), format_func=titles.__getitem__, key=f"test_a_{place}")
+        second = right.selectbox("B", list(titles), index=1, format_func=titles.__getitem__, key=f"test_b_{place}")
         if st.button(t("desk.test_start"), key="test_start", disabled=first == second):
             author = require("editor").name
             try:
