@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import yaml
 from pydantic import ValidationError
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
 from graph.errors import BadInput, StaleEdit
 from guardrails.claims import claims_in_reply
@@ -88,7 +88,7 @@ def revisions(connection: Connection, name: str) -> list[CampaignRevision]:
     """Return every version, oldest first; none for a campaign that the library does not have."""
     table = CAMPAIGN_REVISION
     rows = connection.execute(select(table).where(table.c.name == name).order_by(table.c.version)).all()
-    return [_read(row.version, json.loads(row.payload), row.action, row.author, row.at) for row in rows]
+    return [_read(row) for row in rows]
 
 
 def revision(connection: Connection, name: str, version: int) -> CampaignRevision:
@@ -97,11 +97,11 @@ def revision(connection: Connection, name: str, version: int) -> CampaignRevisio
     Raises:
         BadInput: No such campaign or version.
     """
-    latest = latest_version(connection, name)
-    for known in revisions(connection, name):
-        if known.version == version:
-            return known
-    raise BadInput(f"Campaign {name!r} has no version {version}; the latest is {latest}")
+    latest, table = latest_version(connection, name), CAMPAIGN_REVISION
+    row = connection.execute(select(table).where(table.c.name == name, table.c.version == version)).one_or_none()
+    if row is None:
+        raise BadInput(f"Campaign {name!r} has no version {version}; the latest is {latest}")
+    return _read(row)
 
 
 def edit(
@@ -293,11 +293,12 @@ def _plain(version: CampaignRevision | Campaign) -> dict[str, list[dict[str, Any
     return plain_parts({part: getattr(version, part) for part in CAMPAIGN_PARTS})
 
 
-def _read(version: int, payload: dict[str, Any], action: str, author: str, at: str) -> CampaignRevision:
+def _read(row: Row[Any]) -> CampaignRevision:
+    payload = json.loads(row.payload)
     facts = tuple(Fact.model_validate(entry) for entry in payload["facts"])
     forbidden = tuple(ForbiddenClaim.model_validate(entry) for entry in payload["forbidden"])
     rubric = tuple(RubricLine.model_validate(entry) for entry in payload["rubric"])
-    return CampaignRevision(version, facts, forbidden, rubric, action, author, at)
+    return CampaignRevision(row.version, facts, forbidden, rubric, row.action, row.author, row.at)
 
 
 def _record(connection: Connection, campaign: Campaign, version: int, author: str, action: CampaignAction) -> None:
