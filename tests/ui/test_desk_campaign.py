@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from scripts_library.campaign_edits import CampaignRevision
-from tests.ui.app import UNTRUSTED, opened, shown
+from tests.ui.app import PAGES, ROOT, SECONDS, UNTRUSTED, opened, shown
 from ui.shared import calls, library
 from ui.text import plain
 
@@ -220,16 +220,16 @@ def test_somebody_who_may_only_look_cannot_open_the_tab(monkeypatch: pytest.Monk
     assert not [button for button in app.button if str(button.key).startswith(("edit_", "entry_"))]
 
 
-def test_the_tab_speaks_chinese() -> None:
-    app = tab("history")
+@pytest.mark.parametrize(
+    ("view", "expected"),
+    [("facts", "智能体可以说的内容"), ("forbidden", "绝不能说的话"), ("rubric", "评判"), ("history", "从文件载入")],
+)
+def test_the_tab_speaks_chinese(view: str, expected: str) -> None:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=SECONDS)
     app.session_state["interface_language"] = "zh"
-    for view, expected in (
-        ("facts", "智能体可以说的内容"),
-        ("forbidden", "绝不能说的话"),
-        ("rubric", "评判"),
-        ("history", "载入"),
-    ):
-        app.session_state[f"campaign_view_{CAMPAIGN}"] = view
-        app.run()
-        labels = "\n".join(entry.label for entry in app.expander)
-        assert expected in shown(app) + labels, view
+    app.session_state[f"campaign_view_{CAMPAIGN}"] = view
+    app.run().switch_page(PAGES["desk"])
+    app.query_params["campaign"], app.query_params["tab"] = CAMPAIGN, "campaign"
+    app.run()
+    assert not app.exception
+    assert expected in "\n".join([shown(app), *(entry.label for entry in app.expander)])
