@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from scripts_library.campaign_edits import CampaignRevision
-from tests.ui.app import PAGES, ROOT, SECONDS, UNTRUSTED, opened, shown
+from tests.ui.app import SECONDS, UNTRUSTED, opened, shown
 from ui.shared import calls, library
 from ui.text import plain
 
@@ -225,11 +225,14 @@ def test_somebody_who_may_only_look_cannot_open_the_tab(monkeypatch: pytest.Monk
     [("facts", "智能体可以说的内容"), ("forbidden", "绝不能说的话"), ("rubric", "评判"), ("history", "从文件载入")],
 )
 def test_the_tab_speaks_chinese(view: str, expected: str) -> None:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=SECONDS)
+    def page() -> None:
+        from scripts_library.page_campaign import campaign_tab
+
+        campaign_tab("lantern_local")
+
+    app = AppTest.from_function(page, default_timeout=SECONDS)
     app.session_state["interface_language"] = "zh"
     app.session_state[f"campaign_view_{CAMPAIGN}"] = view
-    app.run().switch_page(PAGES["desk"])
-    app.query_params["campaign"], app.query_params["tab"] = CAMPAIGN, "campaign"
     app.run()
     assert not app.exception
     assert expected in "\n".join([shown(app), *(entry.label for entry in app.expander)])
