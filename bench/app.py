@@ -1,13 +1,15 @@
 """The application in a real browser: first page, change of page, and 20 sessions that chat at once, on a full home."""
 
+import subprocess
+import sys
 import threading
 import time
 from statistics import median
 
 from playwright.sync_api import Browser, Page, expect
 
-from bench.full_home import CALLS, SCRIPTS, fill
-from bench.setting import fresh_home, percentile, settings_for, table
+from bench.full_home import CALLS, SCRIPTS
+from bench.setting import fresh_home, percentile, table
 from tests.ui.browser import DESKTOP, browser, served, settled
 from tests.ui.screen import Screen
 
@@ -63,7 +65,7 @@ def run() -> None:
     """Measure and print."""
     with fresh_home() as folder:
         home = folder / "home"
-        fill(settings_for(home, llm="fake/echo"))
+        subprocess.run([sys.executable, "-m", "bench.full_home", str(home)], check=True)
         with served(home) as url, browser() as chromium:
             loads = [_first_load(chromium, url) for _ in range(LOADS)]
             page = chromium.new_page(viewport=DESKTOP)  # type: ignore[arg-type]

@@ -1,8 +1,11 @@
-"""A home with 5,000 scripts and 2,000 calls of ten turns: what the application is measured on."""
+"""A home with 5,000 scripts and 2,000 calls of ten turns: what the application is measured on. `python -m bench.full_home HOME`."""
 
 import random
+import sys
+from pathlib import Path
 from typing import Any, cast
 
+from bench.setting import settings_for
 from graph.calls import CallStore
 from graph.records import Outcome, TurnRecord
 from graph.session import Calls
@@ -74,3 +77,7 @@ def _calls(calls: Calls) -> None:
                 name, cast(TurnRecord, record), cast(Outcome, {**outcome, "status": status if last else "open"})
             )
             store.delivered(name, turn)
+
+
+if __name__ == "__main__":
+    fill(settings_for(Path(sys.argv[1]), llm="fake/echo"))

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text
 
 from graph.errors import BadInput, StaleEdit
 from graph.settings import Settings
 from scripts_library.database import answered, engine_for, writing
 from scripts_library.library import open_library
+from scripts_library.tables import TABLES
 from tests.scripts_library.conftest import HashEmbedder, find, make_script
 from tests.scripts_library.processes import others
 
@@ -29,9 +29,7 @@ def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def on_postgres(settings: Settings, database_url: str) -> Iterator[Settings]:
     settings = settings.model_copy(update={"database_url": SecretStr(database_url)})
     yield settings
-    with writing(engine_for(settings)) as connection:
-        for table in ("script_revision", "script", "campaign", "script_meta"):
-            connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
+    TABLES.drop_all(engine_for(settings))
 
 
 def test_the_library_lives_on_postgres_too(on_postgres: Settings, folder: Path) -> None:
