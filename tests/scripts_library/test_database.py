@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from graph.errors import BadInput, StaleEdit
 from graph.settings import Settings
