@@ -45,7 +45,8 @@ def campaign_tab(campaign: str) -> None:
     entries = latest.entries(part)
     held = _opened(campaign) if _opened(campaign).get("part") == part else {}
     if held.get("id") == "" or (held and held["id"] not in entries):
-        _form(campaign, latest, languages, uses)
+        with st.container(border=True):
+            _form(campaign, latest, languages, uses)
     elif not held and st.button(t(f"campaign.add_{part}"), key="entry_add", icon=":material/add:"):
         _begin(campaign, part, latest, None, languages)
     if not entries:

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from graph.incidents import pattern_of
+from guardrails.quantities import allowed_quantities
 from scripts_library.campaign_edits import Entry
 from scripts_library.problem import Problem
 from scripts_library.schema import Fact, ForbiddenClaim, Language, RubricLine
@@ -145,6 +146,9 @@ def _fact(languages: Sequence[Language], *, new: bool) -> None:
     if new:
         st.text_input(t("campaign.field_id"), key="entry_id", help=t("campaign.help_id"), max_chars=63)
     _texts("facts", languages)
+    texts = [text for language in languages if (text := st.session_state[f"entry_text_{language}"].strip())]
+    if len({allowed_quantities([text]) for text in texts}) > 1:
+        st.warning(t("campaign.numbers_differ"))
     st.date_input(
         t("campaign.field_valid_until"),
         key="entry_valid_until",

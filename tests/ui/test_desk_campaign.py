@@ -97,6 +97,15 @@ def test_a_new_fact_is_checked_in_words_and_what_was_typed_stays() -> None:
     assert "late_fee" in latest().entries("facts")
 
 
+def test_numbers_that_differ_between_the_languages_are_pointed_out() -> None:
+    app = click(tab(), "edit_facts_price_basic")
+    assert not app.warning
+    app.text_area(key="entry_text_en").set_value("Basic storefront: 189 yuan a month, or 1,980 yuan a year.").run()
+    assert "different numbers" in shown(app)
+    app.text_area(key="entry_text_zh").set_value("基础店铺：每月189元，或每年1980元。").run()
+    assert not app.warning
+
+
 def test_a_forbidden_claim_is_written_in_plain_words_tried_and_published() -> None:
     call = "tried"
     calls().start(CAMPAIGN, call=call, language="en")
