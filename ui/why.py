@@ -172,7 +172,8 @@ def _without(record: TurnRecord) -> str:
 
 
 def _fired(hit: RuleHit) -> str:
-    return t(f"chat.why_rule_{hit['action']}", rule=rule_name(hit["name"]), text=hit["text"])
+    why = f" ({hit['reason'].partition(': ')[2]})" if "claim" in hit else ""
+    return t(f"chat.why_rule_{hit['action']}", rule=rule_name(hit["name"]) + why, text=hit["text"])
 
 
 def _scripts(record: TurnRecord) -> None:
