@@ -19,11 +19,13 @@ from scripts_library.schema import Script
 from ui.access import require
 from ui.jobs import show_job, start_job
 from ui.shared import library
-from ui.text import plain
+from ui.text import plain, show
 from ui.why import named
 from ui.words import t
 
 STATUSES = ("latest", "published", "draft", "archived")
+_SHOWN = 100
+"""Wrong rows shown at once."""
 _SEEN = "_files_seen"
 """What a session remembers: the file that it looked at last, and what an import of it would do."""
 _PLACE = re.compile(r"(\w+)(?:\[(\d+)\])?: (.*)", re.DOTALL)
@@ -64,7 +66,7 @@ def _import() -> None:
         st.info(t("files.no_rows"))
     elif counts["error"]:
         st.error(t("files.refused", n=counts["error"], of=len(rows)))
-        st.dataframe(_errors(rows), hide_index=True, width="stretch", key="files_errors")
+        _show_errors(rows)
     else:
         st.text(t("files.summary", add=counts["add"], update=counts["update"], unchanged=counts["unchanged"]))
         _offer(rows, name, data)
@@ -194,18 +196,16 @@ def _as_file(name: str, data: bytes) -> Iterator[Path]:
             raise BadInput(str(error).replace(str(path), name)) from error
 
 
-def _errors(rows: Sequence[PreviewRow]) -> list[dict[str, Any]]:
-    """Return a table of all that is wrong, a line each."""
-    found = [(row, _PLACE.fullmatch(error), error) for row in rows for error in row.errors]
-    return [
-        {
-            t("files.column_row"): row.number,
-            t("files.column_title"): row.title,
-            t("files.column_field"): _where(match) if match else t("files.field_whole"),
-            t("files.column_error"): match[3] if match else error,
-        }
-        for row, match, error in found
-    ]
+def _show_errors(rows: Sequence[PreviewRow]) -> None:
+    """Show all that is wrong, row by row; a table's cells would cut it short."""
+    wrong = [row for row in rows if row.errors]
+    for row in wrong[:_SHOWN]:
+        st.markdown(f"**{t('files.row', n=row.number)}** · {plain(row.title or row.id)}")
+        for error in row.errors:
+            match = _PLACE.fullmatch(error)
+            show(f"{_where(match)}: {match[3]}" if match else error)
+    if len(wrong) > _SHOWN:
+        st.caption(t("files.more_wrong", n=len(wrong) - _SHOWN))
 
 
 def _where(match: re.Match[str]) -> str:

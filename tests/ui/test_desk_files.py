@@ -114,15 +114,10 @@ def test_a_bad_file_shows_every_error_by_row_and_changes_nothing() -> None:
     app = given(tab(), *bad)
     assert "Nothing was taken: 3 of 5 rows have mistakes." in shown(app)
     assert "files_import_now" not in [button.key for button in app.button]
-    table = app.dataframe[0].value
-    found = list(zip(table["Row"], table["Title"], table["Where"], strict=True))
-    assert found == [
-        (4, "Wrong stage", "Stage"),
-        (5, "Two errors", "Customer's intent"),
-        (5, "Two errors", "Approved lines, line 1"),
-        (6, "Twice", "Id"),
-    ]
-    reasons = list(table["What is wrong"])
+    rows = [text.value for text in app.markdown if text.value.startswith("**Row")]
+    assert rows == ["**Row 4** · Wrong stage", "**Row 5** · Two errors", "**Row 6** · Twice"]
+    reasons = [text.value for text in app.text]
+    assert [reason.split(":")[0] for reason in reasons] == ["Stage", "Customer's intent", "Approved lines, line 1", "Id"]
     assert "unknown intent (nope)" in reasons[1]
     assert "{cost}" in reasons[2]
     assert not {script.id for script in library().list()} & {"mine-01", "mine-02", "bad-01"}
