@@ -11,7 +11,6 @@ from ui.style import style
 from ui.text import plain
 from ui.words import choose_language, language, t
 
-
 ICON = Path(__file__).parent / "ui" / "icon.png"
 
 

@@ -93,7 +93,9 @@ def test_the_scripts_cover_every_stage_and_intent(language: Language) -> None:
     intents = {intent.name for intent in data().intents} - HANDLED_BY_FIXED_LINES - LEFT_OPEN
     assert intents - {script.intent for script in scripts} == set()
     met = {(script.stage, script.intent) for script in scripts}
-    assert {i.name for i in data().intents if i.stage and (i.stage, i.name) not in met} == LEFT_OPEN, "an intent's own stage has no script"
+    assert {i.name for i in data().intents if i.stage and (i.stage, i.name) not in met} == LEFT_OPEN, (
+        "an intent's own stage has no script"
+    )
     closing = {(stage, intent) for stage in STAGES for intent in ("not_interested", "goodbye")}
     assert closing - met == set(), "a refusal or goodbye would be answered by a general pitch"
 

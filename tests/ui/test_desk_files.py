@@ -117,7 +117,12 @@ def test_a_bad_file_shows_every_error_by_row_and_changes_nothing() -> None:
     rows = [text.value for text in app.markdown if text.value.startswith("**Row")]
     assert rows == ["**Row 4** · Wrong stage", "**Row 5** · Two errors", "**Row 6** · Twice"]
     reasons = [text.value for text in app.text]
-    assert [reason.split(":")[0] for reason in reasons] == ["Stage", "Customer's intent", "Approved lines, line 1", "Id"]
+    assert [reason.split(":")[0] for reason in reasons] == [
+        "Stage",
+        "Customer's intent",
+        "Approved lines, line 1",
+        "Id",
+    ]
     assert "unknown intent (nope)" in reasons[1]
     assert "{cost}" in reasons[2]
     assert not {script.id for script in library().list()} & {"mine-01", "mine-02", "bad-01"}
