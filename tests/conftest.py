@@ -58,8 +58,13 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture
-def postgres(postgres_server: Any) -> str:
-    """The URL of a fresh database on that server."""
+def postgres(postgres_server: Any) -> Iterator[str]:
+    """The URL of a fresh database on that server; its connections are closed afterwards."""
+    from graph.settings import Settings
+    from scripts_library.database import engine_for
+
     name = f"test_{uuid.uuid4().hex[:10]}"
     postgres_server.psql(f"CREATE DATABASE {name};")
-    return str(postgres_server.get_uri(database=name))
+    url = str(postgres_server.get_uri(database=name))
+    yield url
+    engine_for(Settings(database_url=url, _env_file=None)).dispose()  # type: ignore[arg-type, call-arg]
