@@ -179,6 +179,7 @@ def test_scripts_are_taken_out_by_campaign_and_status_and_come_back_unchanged(mo
     assert only.count("\n- id: ") + 1 == len(library().list(CAMPAIGN)) < len(library().list())
 
 
+@pytest.mark.slow
 def test_drafts_are_mined_from_an_uploaded_file(work: Press) -> None:
     turns = [
         {"role": "agent", "text": "Hello, this is Ada."},
@@ -208,6 +209,7 @@ def test_a_broken_file_of_calls_names_its_lines(work: Press) -> None:
     assert "/tmp" not in app.error[0].value
 
 
+@pytest.mark.slow
 def test_the_index_is_built_anew_and_a_cancelled_build_leaves_the_old_one(work: Press) -> None:
     live = len(library().list(status="published"))
     app = work(tab(), "files_index_now", cancel="files_index")
