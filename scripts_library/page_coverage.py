@@ -8,7 +8,7 @@ from graph.works import fell_through, never_used
 from scripts_library.coverage import Coverage, coverage
 from scripts_library.loading import CampaignData
 from scripts_library.page_state import campaign_data, go, intent_label, intents_of, place_of, stages
-from scripts_library.schema import STAGES
+from scripts_library.schema import STAGES, Script
 from ui.shared import calls, library
 from ui.text import plain, show
 from ui.why import stage_name
@@ -22,8 +22,8 @@ def coverage_tab(campaign: str) -> None:
     """Show holes first: they are what a manager acts on."""
     data = campaign_data(campaign)
     heads = library().heads(campaign)
-    live = library().heads(campaign, live=True)
-    found = coverage(data, (head.script for head in live), (head.script for head in heads))
+    live = {head.script.id: head.script for head in library().heads(campaign, live=True)}
+    found = coverage(data, live.values(), (head.script for head in heads))
     languages = list(data.campaign.languages)
     language = st.segmented_control(
         t("desk.field_language"),
@@ -36,7 +36,7 @@ def coverage_tab(campaign: str) -> None:
     _holes(found, data, str(language))
     _fallen(campaign, data, str(language))
     _grid(found, data, str(language))
-    _unused(campaign, data, str(language))
+    _unused(campaign, data, str(language), live)
 
 
 def _holes(found: Coverage, data: CampaignData, language: str) -> None:
@@ -91,8 +91,7 @@ def _grid(found: Coverage, data: CampaignData, language: str) -> None:
     st.dataframe(rows, hide_index=True, width="stretch", height=min(38 * len(rows) + 40, 700))
 
 
-def _unused(campaign: str, data: CampaignData, language: str) -> None:
-    live = {head.script.id: head.script for head in library().heads(campaign, live=True)}
+def _unused(campaign: str, data: CampaignData, language: str, live: dict[str, Script]) -> None:
     unused = [live[name] for name in never_used(calls().engine, live, campaign) if live[name].language == language]
     st.subheader(t("desk.never_used", n=len(unused)))
     st.caption(t("desk.never_used_help"))
