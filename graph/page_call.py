@@ -12,6 +12,7 @@ from graph.page_marks import marks_of_turn
 from graph.page_parts import campaign_data, campaign_title, go, show_facts, show_notice, summary
 from graph.page_takeover import answer_box, what_to_know
 from graph.records import ConversationRecord, Mark, TurnRecord
+from ui.access import require
 from ui.chat_start import local_time
 from ui.shared import calls
 from ui.text import plain, show
@@ -61,6 +62,7 @@ def call_page(call: str) -> None:
 @st.fragment(run_every=1)
 def _follow(call: str, newest: int, status: str) -> None:
     """Show the call anew when something was said, or when it waits no more."""
+    require("viewer")
     if newest_turn(calls().engine, call) not in ((newest, status), None):
         st.rerun()
 

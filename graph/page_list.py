@@ -1,15 +1,16 @@
 """The calls page without a call: who waits for a person, all calls by pages, and files of them."""
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import streamlit as st
 
 from graph import page_rules
 from graph.call_list import CallRow, Filters, calls_table, waiting
-from graph.export import json_lines, mark_rows, outcomes_csv
+from graph.export import Use, json_lines, mark_rows, outcomes_csv
 from graph.page_parts import campaign_title, go, show_notice, since, span
 from scripts_library.schema import STAGES
-from ui.access import may
+from ui.access import may, require
 from ui.chat_start import local_time
 from ui.shared import calls, library
 from ui.text import plain, show
@@ -51,6 +52,7 @@ def list_page() -> None:
 @st.fragment(run_every=1)
 def _waiting() -> None:
     """Show who waits for a person; asked anew each second."""
+    require("viewer")
     held = waiting(calls().engine)
     with st.container(border=True, key="waiting", height=WAITING_HEIGHT if len(held) > FEW else "content"):
         st.markdown(f"**{t('calls.waiting_title')}** ({len(held)})" if held else f"**{t('calls.waiting_title')}**")
@@ -173,7 +175,15 @@ def _files(campaign: str) -> None:
         return
 
     def outcomes() -> bytes:
+        require("supervisor")
         return outcomes_csv(calls().engine, campaign).encode("utf-8-sig")
+
+    def marks(use: Use) -> Callable[[], bytes]:
+        def rows() -> bytes:
+            require("supervisor")
+            return json_lines(mark_rows(calls().store, use, campaign))
+
+        return rows
 
     with st.container(horizontal=True):
         icon = ":material/download:"
@@ -189,7 +199,7 @@ def _files(campaign: str) -> None:
         for use, key in (("training", "marks"), ("evaluation", "cases")):
             st.download_button(
                 t(f"calls.{key}_download"),
-                lambda use=use: json_lines(mark_rows(calls().store, use, campaign)),  # type: ignore[misc]
+                marks(use),
                 f"marks-{use}.jsonl",
                 "application/jsonl",
                 key=f"get_{key}",

@@ -8,7 +8,17 @@ from graph.errors import SalesmanError, StaleEdit
 from graph.works import recent_lines
 from scripts_library.page_fields import FIELDS, faults, fields, load_fields, typed
 from scripts_library.page_history import difference, history
-from scripts_library.page_state import campaign_data, free_id, go, intents_of, notice, place_of, stages, status_of
+from scripts_library.page_state import (
+    campaign_data,
+    free_id,
+    go,
+    intents_of,
+    notice,
+    place_of,
+    show_notice,
+    stages,
+    status_of,
+)
 from scripts_library.page_translate import translate_button
 from scripts_library.page_try import try_draft
 from scripts_library.schema import STAGES, Script
@@ -33,10 +43,10 @@ def edit_script(script_id: str) -> None:
         (head.published_version for head in library().heads(latest.campaign) if head.script.id == script_id), None
     )
     if st.button(t("desk.back"), key="back", icon=":material/arrow_back:", type="tertiary"):
-        go()
+        go(campaign=latest.campaign)
     st.title(plain(latest.title))
     st.caption(f"{place_of(latest, data)} · {status_of(latest, live)} · {plain(script_id)}")
-    notice_of_edit()
+    show_notice()
     slot = f"edit_{script_id}"
     base = st.session_state.setdefault(f"_{slot}_base", latest)
     if base.version != latest.version and not _stale(slot, base, latest):
@@ -49,13 +59,6 @@ def edit_script(script_id: str) -> None:
     _actions(slot, base, live, changed=bool(_changes(slot, base)), sound=not wrong)
     try_draft(latest, unsaved=bool(_changes(slot, base)))
     history(latest, live)
-
-
-def notice_of_edit() -> None:
-    """Show what the last action did."""
-    from scripts_library.page_state import show_notice
-
-    show_notice()
 
 
 def _changes(slot: str, base: Script) -> dict[str, Any]:
@@ -71,11 +74,14 @@ def _actions(slot: str, base: Script, live: int | None, *, changed: bool, sound:
         ready = base.status == "draft" and not changed and sound
         if st.button(t("desk.publish"), key="publish", disabled=not ready, help=t("desk.publish_help")):
             st.session_state[f"_{slot}_publishing"] = True
-        if base.status != "archived" and st.button(t("desk.archive"), key="archive", help=t("desk.archive_help")):
+        if base.status != "archived" and st.button(
+            t("desk.archive"), key="archive", help=t("desk.archive_help"), disabled=changed
+        ):
             require("editor")
             _do(slot, lambda author: library().archive(base.id, base.version, author), t("desk.archived"))
         if st.button(t("desk.duplicate"), key="duplicate"):
-            go(new="1", copy=base.id)
+            forget("new")
+            go(campaign=base.campaign, new="1", copy=base.id)
         translate_button(base)
     if changed:
         st.caption(t("desk.unsaved"))
@@ -113,8 +119,8 @@ def _do(slot: str, action: Any, done: str, *, keep: bool = False) -> None:
         action(author)
     except StaleEdit:
         if not keep:
-            st.warning(t("desk.changed_meanwhile"))
             forget(slot)
+            notice(t("desk.changed_meanwhile"), fine=False)
         st.rerun()
     except SalesmanError as error:
         st.error(plain(error))
@@ -171,7 +177,11 @@ def new_script(campaign: str) -> None:
         go()
     st.title(t("desk.new_title"))
     languages = list(data.campaign.languages)
-    copy = library().get(asked["copy"]) if asked.get("copy") else None
+    try:
+        copy = library().get(asked["copy"]) if asked.get("copy") else None
+    except SalesmanError as error:
+        st.error(plain(error))
+        return
     wanted = copy.language if copy else asked.get("language", languages[0])
     language = st.segmented_control(
         t("desk.field_language"),

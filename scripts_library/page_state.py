@@ -28,16 +28,17 @@ def go(**place: str) -> None:
     st.rerun()
 
 
-def notice(text: str) -> None:
-    """Say something once, on the page that is drawn next."""
-    st.session_state[_NOTICE] = text
+def notice(text: str, *, fine: bool = True) -> None:
+    """Say something once, on the page that is drawn next; `fine`: it went as wished."""
+    st.session_state[_NOTICE] = (text, fine)
 
 
 def show_notice() -> None:
     """Show what `notice` left; its place stays when it goes, so that nothing below moves or folds up."""
     with st.container():
-        if text := st.session_state.pop(_NOTICE, ""):
-            st.success(text, icon=":material/check:")
+        if _NOTICE in st.session_state:
+            text, fine = st.session_state.pop(_NOTICE)
+            (st.success if fine else st.warning)(text)
 
 
 def campaign_data(campaign: str) -> CampaignData:

@@ -7,12 +7,13 @@ from typing import Any
 import streamlit as st
 
 from evaluation.customers import Customer, customers_for
+from graph.call_list import newest_turn
 from graph.records import ConversationRecord, TurnRecord
 from graph.session import Calls
 from nodes.release import join
 from scripts_library.loading import CampaignData
 from ui import turns
-from ui.access import may
+from ui.access import may, require
 from ui.chat_start import TALKING, TURN, leave_call, notice, show_notice
 from ui.compare import compare
 from ui.picture import path_of, picture
@@ -218,14 +219,14 @@ def _state_of_call(call: str, record: ConversationRecord) -> None:
     elif status == "handoff":
         st.info(t("chat.waits_for_person"))
         st.page_link(CALLS_PAGE, label=t("chat.to_calls"), query_params={"call": call}, icon=":material/call:")
-        _await_person(call, len(record["turns"]))
+        _await_person(call, record["turns"][-1]["turn"])
 
 
 @st.fragment(run_every=2.0)
 def _await_person(call: str, known: int) -> None:
     """Run the page again when the call has moved on."""
-    header = calls().store.header(call)
-    if header["outcome"]["status"] != "handoff" or len(calls().record(call)["turns"]) != known:
+    require("viewer")
+    if newest_turn(calls().engine, call) != (known, "handoff"):
         st.rerun()
 
 

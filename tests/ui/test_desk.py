@@ -152,3 +152,19 @@ def test_a_viewer_cannot_open_the_desk(monkeypatch: pytest.MonkeyPatch) -> None:
     app = opened("desk", script=SCRIPT)
     assert "needs the role “editor”" in shown(app)
     assert not app.text_area
+
+
+def test_a_copy_stays_in_its_campaign_and_an_unknown_one_is_one_line() -> None:
+    app = opened("desk", script="stc-analysis-acknowledgement-goes-on")
+    app.button(key="duplicate").click().run()
+    assert str(app.query_params["campaign"]) == "save_the_children"
+    assert app.selectbox(key="new_intent").value == "acknowledgement"
+    assert not app.error
+    app = opened("desk", new="1", copy="nope")
+    assert "nope" in app.error[0].value
+
+
+def test_what_was_typed_is_not_dropped_by_archiving() -> None:
+    app = opened("desk", script=SCRIPT)
+    app.text_input(key=f"edit_{SCRIPT}_title").set_value("Typed").run()
+    assert app.button(key="archive").disabled
