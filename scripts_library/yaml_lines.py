@@ -15,7 +15,7 @@ Loc = tuple[str | int, ...]
 """Way to a value: keys and list indices from the top of the file."""
 
 _DEPTH = 40
-_VALUES = 20_000_000
+"""Lists and maps within each other that a file may have; the parser itself falls over at some ten thousand."""
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -44,7 +44,8 @@ def read_yaml(path: Path) -> Document:
         Its data: dicts, lists, `str` and `None` only.
 
     Raises:
-        BadInput: The file is missing, is not UTF-8 or not YAML; names file and line.
+        BadInput: The file is missing, is not UTF-8 or not YAML, refers to its own values (``*name``: a few lines would
+            unfold to gigabytes), or is nested too deeply; names file and line.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -53,6 +54,7 @@ def read_yaml(path: Path) -> Document:
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}:1: file: cannot be read ({error}) – save it as UTF-8 text") from None
     try:
+        _check_shape(path, text)
         node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -65,20 +67,27 @@ def read_yaml(path: Path) -> Document:
     return Document(path, reader.value(node, ()), reader.lines)
 
 
+def _check_shape(path: Path, text: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
+            raise BadInput(f"{path}:{line}: *{event.anchor}: refers to another value – write that value out")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEPTH:
+            raise BadInput(f"{path}:{line}: file: more than {_DEPTH} lists and maps in each other – check its brackets")
+
+
 class _Reader:
-    """Turns nodes into plain data; refuses repeated keys and files that unfold without end."""
+    """Turns nodes into plain data; refuses repeated keys."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lines: dict[Loc, int] = {}
-        self.left = _VALUES
 
     def value(self, node: yaml.Node, loc: Loc) -> object:
         line = node.start_mark.line + 1
         self.lines.setdefault(loc, line)
-        self.left -= 1
-        if len(loc) > _DEPTH or self.left < 0:
-            raise BadInput(f"{self.path}:{line}: file: unfolds without end – remove its anchors (&, *)")
         if isinstance(node, yaml.ScalarNode):
             return None if node.tag == "tag:yaml.org,2002:null" else node.value
         if isinstance(node, yaml.SequenceNode):

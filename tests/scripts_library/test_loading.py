@@ -134,9 +134,27 @@ def test_plain_words_stay_the_words_that_were_written(tmp_path: Path) -> None:
     assert data.scripts[0].outline == ["no", "24/7", "1.50", "2026-01-01", "on"]
 
 
-def test_a_file_that_unfolds_without_end_is_refused(tmp_path: Path) -> None:
-    folder = write_campaign(tmp_path / "tea_club", scripts="&a [*a]")
-    assert "unfolds without end" in errors_of(folder)[0]
+NINE_TIMES = [f"- &l{level} [{', '.join([f'*l{level - 1}'] * 9)}]" for level in range(1, 9)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("&a [*a]", "scripts.yaml:1: *a: refers to another value"),
+        ("\n".join(["- &l0 [x, x]", *NINE_TIMES]), "scripts.yaml:2: *l0: refers to another value"),
+        ("- &base {id: x}\n- <<: *base", "scripts.yaml:2: *base: refers to another value"),
+        ("[" * 100_000, "more than 40 lists and maps in each other"),
+        ("- " * 100_000, "more than 40 lists and maps in each other"),
+    ],
+    ids=["itself", "unfolding", "merging", "brackets", "dashes"],
+)
+def test_a_file_that_would_unfold_or_nest_without_end_is_refused_at_once(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    folder = write_campaign(tmp_path / "tea_club", scripts=text)
+    started = time.perf_counter()
+    assert expected in errors_of(folder)[0]
+    assert time.perf_counter() - started < 1
 
 
 def test_a_hundred_scripts_load_fast(tmp_path: Path) -> None:

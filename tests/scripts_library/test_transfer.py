@@ -266,6 +266,7 @@ FILES = [
     ("semicolons.csv", b"id;title\nx;y\n", "row 1: header (id;title)"),
     ("quote.csv", b'id,title\n"x,y\n', "is no CSV"),
     ("map.yaml", b"id: x\n", "not a list of scripts"),
+    ("deep.yaml", b"[" * 100_000, "more than 40 lists and maps in each other"),
     ("items.yaml", b"- just text\n", "row 1: id: missing"),
 ]
 
