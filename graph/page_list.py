@@ -10,7 +10,7 @@ from graph.call_list import CallRow, Filters, calls_table, waiting
 from graph.export import Use, json_lines, mark_rows, outcomes_csv
 from graph.page_parts import campaign_title, go, show_notice, since, span
 from scripts_library.schema import STAGES
-from ui.access import may, require
+from ui.access import guarded, may, require
 from ui.chat_start import local_time
 from ui.shared import calls, library
 from ui.text import plain, show
@@ -175,12 +175,10 @@ def _files(campaign: str) -> None:
         return
 
     def outcomes() -> bytes:
-        require("supervisor")
         return outcomes_csv(calls().engine, campaign).encode("utf-8-sig")
 
     def marks(use: Use) -> Callable[[], bytes]:
         def rows() -> bytes:
-            require("supervisor")
             return json_lines(mark_rows(calls().store, use, campaign))
 
         return rows
@@ -189,7 +187,7 @@ def _files(campaign: str) -> None:
         icon = ":material/download:"
         st.download_button(
             t("calls.outcomes_download"),
-            outcomes,
+            guarded("supervisor", outcomes),
             "outcomes.csv",
             "text/csv",
             key="get_outcomes",
@@ -199,7 +197,7 @@ def _files(campaign: str) -> None:
         for use, key in (("training", "marks"), ("evaluation", "cases")):
             st.download_button(
                 t(f"calls.{key}_download"),
-                marks(use),
+                guarded("supervisor", marks(use)),
                 f"marks-{use}.jsonl",
                 "application/jsonl",
                 key=f"get_{key}",

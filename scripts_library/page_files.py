@@ -16,7 +16,7 @@ from scripts_library.page_state import campaign_data
 from scripts_library.preview import PreviewRow
 from scripts_library.progress import Progress
 from scripts_library.schema import Script
-from ui.access import require
+from ui.access import guarded, require
 from ui.jobs import show_job, start_job
 from ui.shared import library
 from ui.text import plain, show
@@ -130,7 +130,7 @@ def _export(campaign: str) -> None:
 
         column.download_button(
             t(f"files.download_{ending}"),
-            content,
+            guarded("editor", content),
             file_name=f"{chosen or 'scripts'}-{status}.{ending}",
             mime="text/csv" if ending == "csv" else "application/yaml",
             key=f"files_download_{ending}",

@@ -1,10 +1,13 @@
 """Who uses this session, and what they may do; checked where things are done, not only where they are shown."""
 
 import getpass
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
+from graph.errors import BadInput
 from graph.settings import get_settings
 from ui.signin import COOKIE, session_user
 from ui.text import plain
@@ -26,10 +29,22 @@ def user() -> User | None:
     if settings.auth == "password":
         name = session_user(st.context.cookies.get(COOKIE))
     elif settings.auth == "oidc":
-        name = str(st.user.get("email") or "") if st.user.is_logged_in else ""
+        name = verified_email(st.user.to_dict()) if st.user.is_logged_in else ""
     else:
         return User(_login_name(), roles_of(settings.roles))
     return User(name, known_roles(settings, name)) if name else None
+
+
+def verified_email(claims: Mapping[str, Any]) -> str:
+    """Return the e-mail address by which an identity provider knows somebody; empty if it has not verified it.
+
+    Some providers give addresses out themselves and send no `email_verified`; such an address is taken. One that the
+    provider calls anything but verified is not: whoever registers there could give somebody else's.
+
+    Args:
+        claims: Of the provider's ID token (OpenID Connect Core 1.0, section 5.1).
+    """
+    return str(claims.get("email") or "") if claims.get("email_verified", True) in (True, "true") else ""
 
 
 def may(role: Role) -> bool:
@@ -52,6 +67,26 @@ def require(role: Role) -> User:
         st.error(t("common.role_missing", name=plain(known.name), role=t(f"common.role_{role}")))
         st.stop()
     return known
+
+
+def guarded(role: Role, make: Callable[[], bytes]) -> Callable[[], bytes]:
+    """Return what makes a file only as long as the user of this moment may have it: a download is made outside the session.
+
+    Args:
+        role: What the file needs.
+        make: Makes it.
+    """
+    settings, known = get_settings(), user()
+    cookie = st.context.cookies.get(COOKIE)
+
+    def checked() -> bytes:
+        gone = settings.auth == "password" and not session_user(cookie)
+        roles = known_roles(settings, known.name) if settings.auth and known else known.roles if known else frozenset()
+        if gone or role not in roles:
+            raise BadInput(f"This file needs the role {role}; sign in again.")
+        return make()
+
+    return checked
 
 
 def _ask_to_sign_in() -> None:

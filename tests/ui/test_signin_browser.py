@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, TimeoutError, expect
 
 from graph.settings import Settings
 from tests.ui.browser import browser, free_port, served, settled
@@ -98,3 +98,25 @@ def test_somebody_whom_the_users_file_does_not_list_may_do_nothing(chromium: Bro
         page.goto(url)
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_text("this needs the role “viewer”")).to_be_visible()
+
+
+def test_signing_out_stops_an_open_window_and_its_downloads(chromium: Browser, home: Path) -> None:
+    add_user(Settings(home=home), "sue", "viewer, supervisor", PASSWORD)
+    with served(home, auth="password") as url:
+        context = chromium.new_context(locale="en-GB", accept_downloads=True)
+        page = context.new_page()
+        page.goto(f"{url}/sign-in")
+        page.get_by_label("Name").fill("sue")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button").click()
+        expect(page.get_by_text("Signed in as sue")).to_be_visible()
+        page.locator(".st-key-start button").click()
+        expect(page.get_by_test_id("stChatMessage")).to_have_count(1)
+        page.goto(f"{url}/calls")
+        with page.expect_download() as taken:
+            page.locator(".st-key-get_outcomes button").click()
+        assert Path(taken.value.path()).read_text(encoding="utf-8-sig").startswith("call,")
+        context.new_page().goto(f"{url}/sign-out")
+        expect(page.get_by_text("Please sign in")).to_be_visible()
+        with pytest.raises(TimeoutError), page.expect_download(timeout=3000):
+            page.locator(".st-key-get_outcomes button").click(timeout=2000)
