@@ -199,8 +199,10 @@ def _keep(campaign: str, made: ForbiddenClaim | RubricLine, author: str, status:
     held = library().campaign_revision(campaign)
     field = "forbidden" if isinstance(made, ForbiddenClaim) else "rubric"
     fresh = made.model_copy(update={"status": status})
-    others = [entry for entry in getattr(held, field) if entry.id != made.id]
-    if change(campaign, held.version, author, **{field: [*others, fresh]}):
+    if made.id in library().campaign_ids(campaign, field):
+        st.error(t("calls.rule_taken", name=plain(made.id)))
+        return
+    if change(campaign, held.version, author, **{field: [*getattr(held, field), fresh]}):
         notice("rule_published" if status == "published" else "rule_saved")
         go(view="rules")
         st.rerun()

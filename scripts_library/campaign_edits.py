@@ -84,11 +84,17 @@ def latest_version(connection: Connection, name: str) -> int:
     return int(version)
 
 
-def revisions(connection: Connection, name: str) -> list[CampaignRevision]:
-    """Return every version, oldest first; none for a campaign that the library does not have."""
+def revisions(connection: Connection, name: str, newest: int | None = None) -> list[CampaignRevision]:
+    """Return every version, or the newest few, oldest first; none for a campaign that the library does not have."""
     table = CAMPAIGN_REVISION
-    rows = connection.execute(select(table).where(table.c.name == name).order_by(table.c.version)).all()
-    return [_read(row) for row in rows]
+    query = select(table).where(table.c.name == name).order_by(table.c.version.desc()).limit(newest)
+    return [_read(row) for row in reversed(connection.execute(query).all())]
+
+
+def ids_ever(connection: Connection, name: str, part: str) -> frozenset[str]:
+    """Return the ids that entries of a part have or once had: none of them may come to mean something else."""
+    payloads = connection.scalars(select(CAMPAIGN_REVISION.c.payload).where(CAMPAIGN_REVISION.c.name == name))
+    return frozenset(entry["id"] for payload in payloads for entry in json.loads(payload)[part])
 
 
 def revision(connection: Connection, name: str, version: int) -> CampaignRevision:

@@ -67,15 +67,29 @@ class CampaignLibrary(Held):
             parts: dict[str, Sequence[Any]] = {"facts": old.facts, "forbidden": old.forbidden, "rubric": old.rubric}
             return edits.edit(connection, name, base_version, author, "roll_back", parts)
 
-    def campaign_history(self, name: str) -> list[CampaignRevision]:
-        """Return every version of a campaign's facts, claims and rubric, oldest first: who, when, which action.
+    def campaign_history(self, name: str, newest: int | None = None) -> list[CampaignRevision]:
+        """Return the versions of a campaign's facts, claims and rubric, oldest first: who, when, which action.
+
+        Args:
+            name: The campaign.
+            newest: How many of the newest versions; all of them when left out.
 
         Raises:
             BadInput: No such campaign.
         """
         with self._reading() as connection:
             edits.latest_version(connection, name)
-            return edits.revisions(connection, name)
+            return edits.revisions(connection, name, newest)
+
+    def campaign_ids(self, name: str, part: str) -> frozenset[str]:
+        """Return the ids that are taken: those that entries have or had in any version.
+
+        Args:
+            name: The campaign.
+            part: `facts`, `forbidden` or `rubric`.
+        """
+        with self._reading() as connection:
+            return edits.ids_ever(connection, name, part)
 
     def campaign_revision(self, name: str, version: int | None = None) -> CampaignRevision:
         """Return one version of a campaign's facts, claims and rubric; the latest when none is named.

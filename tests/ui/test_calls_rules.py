@@ -79,6 +79,25 @@ def test_a_bad_mark_becomes_a_draft_then_a_rule_then_is_taken_and_rolled_back(ho
     assert library().campaign_history("lantern_local")[-1].action == "roll_back"
 
 
+def test_a_name_that_is_or_was_taken_is_refused_and_the_rule_that_has_it_stays(home: Path) -> None:
+    bad_answer("twice")
+    pages = [drafting("twice"), drafting("twice")]
+    for page, words in zip(pages, ("double their sales", "within a week"), strict=True):
+        page.text_area(key="rule_words_en").set_value(words)
+    fine(pages[0].button(key="rule_publish").click().run())
+    version = library().campaign_version("lantern_local")
+    fine(pages[1].button(key="rule_save").click().run())
+    assert "another short name" in pages[1].error[0].value
+    assert (library().campaign_version("lantern_local"), blocked(CLAIM)) == (version, True)
+    left = [claim for claim in library().campaign_revision("lantern_local").forbidden if claim.id != "incident-twice-1"]
+    library().revise_campaign("lantern_local", version, "sue", forbidden=left)
+    fine(pages[1].button(key="rule_save").click().run())
+    assert "another short name" in pages[1].error[0].value
+    pages[1].text_input(key="rule_id").set_value("incident-twice-b")
+    fine(pages[1].button(key="rule_save").click().run())
+    assert "incident-twice-b" in library().campaign_revision("lantern_local").entries("forbidden")
+
+
 def test_a_rule_that_misses_its_own_lines_is_not_published(home: Path) -> None:
     bad_answer("miss")
     page = drafting("miss")
