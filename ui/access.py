@@ -1,7 +1,7 @@
 """Who uses this session, and what they may do; checked where things are done, not only where they are shown."""
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
