@@ -88,7 +88,7 @@ def compose(state: CallState, turn: Turn, started: float, first_sentence: float)
             "model": draft.get("model", ""),
             "model_calls": use["calls"],
             "thought": draft.get("thought", ""),
-            "blocked_text": "\n".join(filter(None, [draft.get("blocked", ""), said.get("blocked", "")])),
+            "blocked_text": "\n".join(dict.fromkeys(filter(None, [draft.get("blocked", ""), said.get("blocked", "")]))),
             "error": said.get("error", ""),
         },
     }

@@ -225,7 +225,7 @@ def _calls_of(held: Experiment) -> Any:
         turn_fact.c.language == held.language,
     ]
     if held.intent == ANY_INTENT:  # general scripts answer where the intent has none
-        here.append(turn_fact.c.no_hit == "general")
+        here.append(turn_fact.c.no_hit.in_(("general", "used")))
     else:
         here.append(turn_fact.c.intent == held.intent)
     if held.stopped_at:

@@ -72,8 +72,9 @@ class Why(TypedDict, total=False):
     """Absent: `scripts`."""
     scores: list[float]
     """Similarity of the customer's line to each of the turn's `scripts`, 0..1."""
-    no_hit: Literal["", "general", "none"]
-    """Retrieval: "" = scripts of the intent; `general` = the stage's; `none` = the stage's goal alone."""
+    no_hit: Literal["", "general", "none", "used"]
+    """Retrieval: "" = scripts of the intent; `general` = the stage's; `used` = the stage's too, since the call has used up the
+    intent's own; `none` = the stage's goal alone."""
     turn_prompt: str
     """The last message as sent."""
     history_from: int

@@ -79,7 +79,7 @@ class Plan(TypedDict, total=False):
     scripts: list[ScriptRef]
     scores: list[float]
     """Similarity of the customer's line to each script."""
-    no_hit: Literal["", "general", "none"]
+    no_hit: Literal["", "general", "none", "used"]
     situation: str
     """What the first script is for, or the stage's goal."""
     outline: list[str]

@@ -43,6 +43,7 @@ def describe(turn: TurnRecord) -> list[str]:
         lines.append(f"intent  {turn['intent']} {turn['confidence']:.2f} by {why['intent_way']}{signals}")
     scripts = ", ".join(f"{script['id']} v{script['version']}" for script in turn["scripts"])
     missed = {"": "", "general": "  (general scripts of the stage)", "none": "  (no script: the stage's goal)"}
+    missed["used"] = "  (general scripts: the intent's were used)"
     lines.append(f"scripts {scripts or '-'}{missed[why['no_hit']]}")
     for hit in turn["rules"]:
         lines.append(f"rule    {hit['name']} ({hit['severity']}, {hit['action']}): {hit['reason']} – “{hit['text']}”")

@@ -113,7 +113,7 @@ def never_used(engine: Engine, published: Iterable[str], campaign: str = "") -> 
 
 def fell_through(engine: Engine, campaign: str = "", limit: int = 100) -> list[Heard]:
     """Return the lines that no script of their intent was found for, newest first, equal ones together."""
-    return _heard(engine, [turn_fact.c.no_hit != ""], campaign, limit)
+    return _heard(engine, [turn_fact.c.no_hit.in_(("general", "none"))], campaign, limit)
 
 
 def recent_lines(

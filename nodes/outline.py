@@ -38,20 +38,19 @@ def _missing_slot(campaign: Campaign, stage: Stage, language: Language, slots: d
 
 
 def _search(state: CallState, stage: Stage, language: Language, context: Context, resources: Resources) -> Search:
-    """Fetch scripts: none that the call's A/B tests withhold, those that they show first; in circles none that was used."""
+    """Fetch scripts: none that the call's A/B tests withhold, those that they show first; in circles none that was used.
+
+    Where the intent has scripts and all of them were used, `no_hit` says "used": that is no hole in the library.
+    """
     used = state.get("used_scripts", []) if state["move"]["other_script"] else []
     vector = resources.embedder.query([state["customer"]])[0]
-    return resources.library.search(
-        state["campaign"],
-        language,
-        stage,
-        state["understood"]["intent"],
-        vector,
-        k=K,
-        exclude={*used, *state.get("withheld", [])},
-        drafts=context.drafts,
-        prefer=state.get("shown", []),
-    )
+    withheld = state.get("withheld", [])
+    place = (state["campaign"], language, stage, state["understood"]["intent"], vector)
+    drafts, shown = context.drafts, state.get("shown", [])
+    found = resources.library.search(*place, k=K, exclude={*used, *withheld}, drafts=drafts, prefer=shown)
+    if used and found.no_hit and not resources.library.search(*place, k=1, exclude=withheld, drafts=drafts).no_hit:
+        return Search(found.hits, "used")
+    return found
 
 
 def plan_stage(state: CallState, stage: Stage, given: Context | None) -> CallState:

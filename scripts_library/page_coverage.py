@@ -12,6 +12,7 @@ from scripts_library.schema import STAGES, Script
 from ui.shared import calls, library
 from ui.text import plain, show
 from ui.why import stage_name
+from ui.words import language as spoken
 from ui.words import t
 
 SHOWN = 20
@@ -28,13 +29,13 @@ def coverage_tab(campaign: str) -> None:
     language = st.segmented_control(
         t("desk.field_language"),
         languages,
-        default=languages[0],
+        default=spoken() if spoken() in languages else languages[0],
         format_func=lambda name: t(f"common.language_{name}"),
         key="coverage_language",
         required=True,
     )
     _holes(found, data, str(language))
-    _fallen(campaign, data, str(language))
+    _fallen(campaign, data, str(language), found)
     _grid(found, data, str(language))
     _unused(campaign, data, str(language), live)
 
@@ -51,13 +52,17 @@ def _holes(found: Coverage, data: CampaignData, language: str) -> None:
             left.write(text + (f" {t('desk.hole_drafts', n=hole.drafts)}" if hole.drafts else ""))
             if right.button(t("desk.write_for"), key=f"hole_{hole.stage}_{hole.intent}", width="stretch"):
                 go(new="1", stage=hole.stage, intent=hole.intent, language=language)
-    for spoken, intent in found.without_examples:
-        if spoken == language:
+    for of, intent in found.without_examples:
+        if of == language:
             st.warning(t("desk.no_examples", intent=intent_label(intent, data)))
 
 
-def _fallen(campaign: str, data: CampaignData, language: str) -> None:
-    lines = [line for line in fell_through(calls().engine, campaign, limit=200) if line.language == language]
+def _fallen(campaign: str, data: CampaignData, language: str, found: Coverage) -> None:
+    lines = [
+        line
+        for line in fell_through(calls().engine, campaign, limit=500)
+        if line.language == language and not found.published[language, line.stage, line.intent]
+    ]
     st.subheader(t("desk.fallen", n=len(lines)))
     st.caption(t("desk.fallen_help") if lines else t("desk.none_fallen"))
     for number, line in enumerate(lines[:SHOWN]):
@@ -88,7 +93,9 @@ def _grid(found: Coverage, data: CampaignData, language: str) -> None:
             shown = str(count) if count else t("desk.hole_mark") if (stage, intent) in holes else "·"
             row[stages()[stage]] = shown + (f" (+{drafts})" if drafts else "")
         rows.append(row)
-    st.dataframe(rows, hide_index=True, width="stretch", height=min(38 * len(rows) + 40, 700))
+    narrow = {name: st.column_config.Column(width=70) for name in stages().values()}
+    narrow[t("desk.field_intent")] = st.column_config.Column(width=210)
+    st.dataframe(rows, hide_index=True, height=min(38 * len(rows) + 40, 700), column_config=narrow)
 
 
 def _unused(campaign: str, data: CampaignData, language: str, live: dict[str, Script]) -> None:

@@ -1,12 +1,13 @@
 """One script in the desk: edit, compare, publish, archive, take back; and a new one."""
 
-from typing import Any
+from typing import Any, cast
 
 import streamlit as st
 
 from graph.errors import SalesmanError, StaleEdit
 from graph.works import recent_lines
 from scripts_library.page_fields import FIELDS, faults, fields, load_fields, typed
+from scripts_library.page_guard import stopped_lines
 from scripts_library.page_history import difference, history
 from scripts_library.page_state import (
     campaign_data,
@@ -21,7 +22,7 @@ from scripts_library.page_state import (
 )
 from scripts_library.page_translate import translate_button
 from scripts_library.page_try import try_draft
-from scripts_library.schema import STAGES, Script
+from scripts_library.schema import STAGES, Language, Script
 from scripts_library.store import changed_fields
 from ui.access import require
 from ui.shared import calls, library
@@ -56,6 +57,8 @@ def edit_script(script_id: str) -> None:
     wrong = faults(slot, base, data)
     for line in wrong:
         st.error(line, icon=":material/error:")
+    for line in stopped_lines(data, base.language, typed(slot)["say"]):
+        st.warning(line, icon=":material/shield:")
     _actions(slot, base, live, changed=bool(_changes(slot, base)), sound=not wrong)
     try_draft(latest, unsaved=bool(_changes(slot, base)))
     history(latest, live)
@@ -69,8 +72,10 @@ def _changes(slot: str, base: Script) -> dict[str, Any]:
 
 def _actions(slot: str, base: Script, live: int | None, *, changed: bool, sound: bool) -> None:
     with st.container(horizontal=True):
-        if st.button(t("desk.save"), key="save", type="primary", disabled=not (changed and sound)):
-            _save(slot, base)
+        if st.button(t("desk.save"), key="save", type="primary") and sound:
+            if changed:
+                _save(slot, base, live)
+            st.info(t("desk.nothing_to_save"))
         ready = base.status == "draft" and not changed and sound
         if st.button(t("desk.publish"), key="publish", disabled=not ready, help=t("desk.publish_help")):
             st.session_state[f"_{slot}_publishing"] = True
@@ -95,6 +100,7 @@ def _publish(slot: str, base: Script, live: int | None) -> None:
         st.subheader(t("desk.publish_title"))
         if live is None:
             st.caption(t("desk.publish_first"))
+            show("\n".join(base.say))
         else:
             difference(library().get(base.id, live), base)
         with st.container(horizontal=True):
@@ -106,10 +112,15 @@ def _publish(slot: str, base: Script, live: int | None) -> None:
                 st.rerun()
 
 
-def _save(slot: str, base: Script) -> None:
+def _save(slot: str, base: Script, live: int | None) -> None:
     require("editor")
     changes = _changes(slot, base)
-    _do(slot, lambda author: library().revise(base.id, base.version, author, **changes), t("desk.saved"), keep=True)
+    _do(
+        slot,
+        lambda author: library().revise(base.id, base.version, author, **changes),
+        t("desk.saved_heard" if live else "desk.saved"),
+        keep=True,
+    )
 
 
 def _do(slot: str, action: Any, done: str, *, keep: bool = False) -> None:
@@ -173,9 +184,12 @@ def new_script(campaign: str) -> None:
     """Write a new script: empty, copied, or begun with what a customer said."""
     asked, data = st.query_params, campaign_data(campaign)
     if st.button(t("desk.back"), key="back", icon=":material/arrow_back:", type="tertiary"):
-        forget("new")
         go()
     st.title(t("desk.new_title"))
+    begun_with = {name: value for name, value in asked.to_dict().items() if name != "new"}
+    if st.session_state.get("_new_begun_with", begun_with) != begun_with:
+        forget("new")
+    st.session_state["_new_begun_with"] = begun_with
     languages = list(data.campaign.languages)
     try:
         copy = library().get(asked["copy"]) if asked.get("copy") else None
@@ -204,10 +218,13 @@ def new_script(campaign: str) -> None:
     fresh = {"id": free_id(campaign, str(language), said["stage"], said["intent"], taken), "campaign": campaign}
     fresh |= {"language": language, "source": _source(asked), **said}
     wrong = faults("new", fresh, data)
-    if said["title"] or said["say"]:
+    for line in stopped_lines(data, cast(Language, language), said["say"]):
+        st.warning(line, icon=":material/shield:")
+    pressed = st.button(t("desk.save_draft"), key="save_new", type="primary")
+    if pressed or said["title"] or said["say"]:
         for line in wrong:
             st.error(line, icon=":material/error:")
-    if st.button(t("desk.save_draft"), key="save_new", type="primary", disabled=bool(wrong)):
+    if pressed and not wrong:
         author = require("editor").name
         try:
             saved = library().add(Script.model_validate(fresh), author)
@@ -217,7 +234,7 @@ def new_script(campaign: str) -> None:
         forget("new")
         notice(t("desk.saved_new"))
         go(script=saved.id)
-    if wrong and not (said["title"] or said["say"]):
+    if wrong and not (pressed or said["title"] or said["say"]):
         st.caption(t("desk.fill_in", stage=stages()[said["stage"]]))
 
 

@@ -13,6 +13,8 @@ from ui.shared import library
 from ui.text import plain, show
 from ui.words import t
 
+_SHOWN = ("title", "situation", "outline", "say")
+
 
 def difference(old: Script, new: Script) -> None:
     """Show what two versions say otherwise, field by field."""
@@ -58,8 +60,11 @@ def history(latest: Script, live: int | None) -> None:
                 difference(before[script.version], script)
             else:
                 st.caption(t("desk.first_version"))
+                for name in _SHOWN:
+                    st.markdown(f"**{t(f'desk.field_{name}')}**")
+                    show(said(script, name))
             if script.version != latest.version:
-                _back_to(script, latest)
+                _back_to(script, latest, live)
 
 
 def _asked(script: Script) -> str:
@@ -67,15 +72,15 @@ def _asked(script: Script) -> str:
     return f"_back_{script.id}_{script.version}"
 
 
-def _back_to(script: Script, latest: Script) -> None:
+def _back_to(script: Script, latest: Script, live: int | None) -> None:
     asked = _asked(script)
     if asked not in st.session_state:
         if st.button(t("desk.go_back", version=script.version), key=f"back_{script.version}"):
             st.session_state[asked] = True
             st.rerun()
         return
-    heard = "desk.go_back_heard" if script.status == "published" else "desk.go_back_draft"
-    st.caption(t(heard, version=script.version))
+    draft = "desk.go_back_draft" if live is None else "desk.go_back_draft_heard"
+    st.caption(t("desk.go_back_heard" if script.status == "published" else draft, version=script.version, live=live))
     if st.button(t("desk.go_back_now"), key=f"back_now_{script.version}", type="primary"):
         author = require("editor").name
         del st.session_state[asked]

@@ -22,9 +22,9 @@ def go(**place: str) -> None:
     Args:
         place: `tab`, `script`, or `new` with what it begins with (`stage`, `intent`, `language`, `line`, `copy`).
     """
-    campaign = st.query_params.get("campaign")
+    kept = {name: st.query_params[name] for name in ("campaign", "tab") if name in st.query_params}
     st.query_params.clear()
-    st.query_params.update({**({"campaign": campaign} if campaign else {}), **place})
+    st.query_params.update(kept | place)
     st.rerun()
 
 
@@ -38,7 +38,10 @@ def show_notice() -> None:
     with st.container():
         if _NOTICE in st.session_state:
             text, fine = st.session_state.pop(_NOTICE)
-            (st.success if fine else st.warning)(text)
+            if fine:
+                st.toast(text, icon=":material/check:", duration="long")  # seen wherever the page is scrolled to
+            else:
+                st.warning(text)
 
 
 def campaign_data(campaign: str) -> CampaignData:

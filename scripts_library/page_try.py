@@ -31,7 +31,7 @@ def try_tab(campaign: str) -> None:
         required=True,
     )
     stage = right.selectbox(t("desk.try_stage"), STAGES, index=1, format_func=stages().__getitem__, key="try_stage")
-    chosen = st.multiselect(
+    chosen: list[str] = st.multiselect(
         t("desk.try_drafts"),
         list(drafts),
         format_func=drafts.__getitem__,
@@ -48,11 +48,11 @@ def try_draft(script: Script, *, unsaved: bool) -> None:
         st.caption(t("desk.try_archived"))
         return
     st.caption(t("desk.try_unsaved") if unsaved else t("desk.try_draft_intro"))
-    _ask(f"try_{script.id}", script.campaign, script.language, script.stage, [script.id])
+    _ask(f"try_{script.id}", script.campaign, script.language, script.stage, [script.id], script.version)
 
 
-def _ask(slot: str, campaign: str, language: str, stage: str, drafts: Sequence[str]) -> None:
-    """Ask for the customer's line, and show the answer until another one is asked for."""
+def _ask(slot: str, campaign: str, language: str, stage: str, drafts: Sequence[str], version: int = 0) -> None:
+    """Ask for the customer's line, and show the answer until another one is asked for or a draft has a new version."""
     heard = [line.line for line in recent_lines(calls().engine, campaign, language=language, limit=200)]
     if heard:
         st.selectbox(
@@ -60,20 +60,21 @@ def _ask(slot: str, campaign: str, language: str, stage: str, drafts: Sequence[s
             on_change=lambda: st.session_state.update({f"{slot}_line": st.session_state[f"{slot}_heard"] or ""}),
         )  # fmt: skip
     line = st.text_input(t("desk.try_line"), key=f"{slot}_line", placeholder=t("desk.try_line_hint"), max_chars=1000)
-    if st.button(t("desk.try_button"), key=f"{slot}_ask", disabled=not line.strip()):
+    if st.button(t("desk.try_button"), key=f"{slot}_ask") and line.strip():
         try:
             with st.spinner(t("desk.trying")):
-                st.session_state[f"_{slot}_answer"] = calls().preview(
+                answer = calls().preview(
                     campaign,
                     line,
                     language=language,
                     stage=stage,
                     drafts=tuple(drafts),
                 )
+            st.session_state[f"_{slot}_answer"] = (version, answer)
         except SalesmanError as error:
             st.error(plain(error))
-    answer = st.session_state.get(f"_{slot}_answer")
-    if answer is None:
+    answered, answer = st.session_state.get(f"_{slot}_answer", (version, None))
+    if answer is None or answered != version:
         return
     with st.container(border=True):
         st.caption(t("desk.try_customer"))

@@ -28,7 +28,7 @@ from scripts_library.store import IndexInfo
 if TYPE_CHECKING:
     from serving.embed import Embedder
 
-NoHit = Literal["", "general", "none"]
+NoHit = Literal["", "general", "none", "used"]
 Place = tuple[str, str, str, str]
 """Campaign, language, stage, intent."""
 _BATCH = 512

@@ -179,7 +179,8 @@ def _fired(hit: RuleHit) -> str:
 def _scripts(record: TurnRecord) -> None:
     """Show the scripts, best first, each with its likeness; those who may edit get a link."""
     why = record["why"]
-    note = f" ({t('chat.why_hit_general')})" if why.get("no_hit") == "general" else ""
+    missed = why.get("no_hit", "")
+    note = f" ({t(f'chat.why_hit_{missed}')})" if missed in ("general", "used") else ""
     st.markdown(f"**{t('chat.why_scripts')}**{note}")
     scores: list[float | None] = [*why.get("scores", [])]
     for ref, score in zip(record["scripts"], scores or [None] * len(record["scripts"]), strict=False):

@@ -41,5 +41,6 @@ def shown(app: AppTest) -> str:
         app.success,
         app.warning,
         app.error,
+        app.toast,
     )
     return "\n".join(str(entry.value) for kind in kinds for entry in kind)

@@ -65,7 +65,12 @@ class Screen:
 
     def sees(self, text: str) -> Self:
         """Wait until a text can be seen."""
-        expect(self.page.get_by_test_id("stMain").get_by_text(text).first).to_be_visible()
+        expect(
+            self.page.get_by_test_id("stMain")
+            .get_by_text(text)
+            .or_(self.page.get_by_test_id("stToast").get_by_text(text))
+            .first
+        ).to_be_visible()
         return self
 
     @property

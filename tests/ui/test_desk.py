@@ -44,7 +44,9 @@ def test_the_hole_is_shown_and_leads_to_a_new_script_that_can_be_saved_tried_pub
     assert "Holes: 1" in shown(app)
     app.button(key="hole_objection_bad_reviews").click().run()
     assert app.selectbox(key="new_intent").value == "bad_reviews"
-    assert app.button(key="save_new").disabled
+    app.button(key="save_new").click().run()
+    assert "new" in app.query_params, "nothing to save yet"
+    assert app.error
     app.text_input(key="new_title").set_value("Answer fear of reviews")
     app.text_area(key="new_situation").set_value("I'm afraid of bad reviews")
     app.text_area(key="new_outline").set_value("Take the fear seriously")
@@ -73,7 +75,8 @@ def test_a_line_with_an_unknown_placeholder_cannot_be_saved_and_the_form_says_wh
     app = opened("desk", script=SCRIPT)
     app.text_area(key=f"edit_{SCRIPT}_say").set_value("Hello {shop_nane}").run()
     assert any("shop" in error.value and "Approved lines" in error.value for error in app.error)
-    assert app.button(key="save").disabled
+    app.button(key="save").click().run()
+    assert library().get(SCRIPT).version == 1
 
 
 def test_an_edit_is_a_draft_until_it_is_published_and_the_difference_is_shown_first() -> None:
@@ -168,3 +171,22 @@ def test_what_was_typed_is_not_dropped_by_archiving() -> None:
     app = opened("desk", script=SCRIPT)
     app.text_input(key=f"edit_{SCRIPT}_title").set_value("Typed").run()
     assert app.button(key="archive").disabled
+
+
+def test_a_line_that_the_rules_would_stop_is_pointed_out_before_it_is_published() -> None:
+    app = opened("desk", script=SCRIPT)
+    assert not app.warning
+    app.text_area(key=f"edit_{SCRIPT}_say").set_value("We guarantee it for 99 yuan.").run()
+    assert any("Approved line 1 would be stopped" in warning.value and "99" in warning.value for warning in app.warning)
+
+
+def test_what_was_typed_for_one_new_script_does_not_turn_up_in_the_next() -> None:
+    app = opened("desk", campaign=CAMPAIGN, new="1", intent="bad_reviews", stage="objection")
+    app.text_input(key="new_title").set_value("Half typed").run()
+    app.button(key="back").click().run()
+    app = app.run()
+    app.query_params.clear()
+    app.query_params["new"], app.query_params["campaign"], app.query_params["line"] = "1", CAMPAIGN, "Something else"
+    app.run()
+    assert app.text_input(key="new_title").value == ""
+    assert app.text_area(key="new_situation").value == "Something else"
