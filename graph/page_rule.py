@@ -9,7 +9,8 @@ from graph.errors import BadInput, StaleEdit
 from graph.incidents import name_of, pattern_of, recorded_replies
 from graph.page_parts import campaign_data, go, notice
 from graph.records import Mark, TurnRecord
-from scripts_library.campaign_edits import ClaimFound, try_claim
+from scripts_library.campaign_edits import CampaignRevision, ClaimFound, try_claim
+from scripts_library.page_campaign_history import overtaken
 from scripts_library.schema import Campaign, ForbiddenClaim, Language, RubricLine
 from ui.access import require
 from ui.shared import calls, library
@@ -85,12 +86,12 @@ def show_matches(campaign: str, claim: ForbiddenClaim) -> None:
         st.caption(t("calls.rule_tried_more", n=len(found) - SHOWN))
 
 
-def change(campaign: str, base: int, author: str, **changes: Any) -> bool:
+def change(campaign: str, base: CampaignRevision, author: str, **changes: Any) -> bool:
     """Save a campaign's rules as a new version, and say what stands in the way; true when it was saved."""
     try:
-        library().revise_campaign(campaign, base, author, **changes)
+        library().revise_campaign(campaign, base.version, author, **changes)
     except StaleEdit:
-        st.error(t("calls.rule_stale"))
+        overtaken(base, library().campaign_revision(campaign))
     except BadInput as error:
         st.error(plain(error))
     else:
@@ -202,7 +203,7 @@ def _keep(campaign: str, made: ForbiddenClaim | RubricLine, author: str, status:
     if made.id in library().campaign_ids(campaign, field):
         st.error(t("calls.rule_taken", name=plain(made.id)))
         return
-    if change(campaign, held.version, author, **{field: [*getattr(held, field), fresh]}):
+    if change(campaign, held, author, **{field: [*getattr(held, field), fresh]}):
         notice("rule_published" if status == "published" else "rule_saved")
         go(view="rules")
         st.rerun()

@@ -8,6 +8,7 @@ from graph.errors import BadInput, StaleEdit
 from graph.page_parts import campaign_title, notice
 from graph.page_rule import change, show_matches
 from scripts_library.campaign_edits import CampaignRevision
+from scripts_library.page_campaign_history import overtaken
 from scripts_library.schema import ForbiddenClaim, RubricLine
 from ui.access import may, require
 from ui.chat_start import local_time
@@ -18,8 +19,8 @@ from ui.words import t
 
 Entry = ForbiddenClaim | RubricLine
 SHOWN_VERSIONS = 10
-_SURE, _TRYING = "_rules_sure", "_rules_trying"
-"""What a session remembers: the version that it is about to roll back to, the rule that it tries."""
+_SURE, _TRYING, _CHANGE = "_rules_sure", "_rules_trying", "_rules_change"
+"""What a session remembers: the version that it is about to roll back to, the rule that it tries, the change just clicked."""
 
 
 def rules_list() -> None:
@@ -28,6 +29,8 @@ def rules_list() -> None:
     campaign = st.selectbox(t("calls.filter_campaign"), names, format_func=campaign_title, key="rules_campaign")
     if campaign is None:
         return
+    if asked := st.session_state.pop(_CHANGE, None):
+        _set_status(*asked)
     held = library().campaign_revision(campaign)
     entries: list[tuple[str, Entry]] = [("claim", entry) for entry in held.forbidden]
     entries += [("rubric", entry) for entry in held.rubric]
@@ -38,7 +41,7 @@ def rules_list() -> None:
     for kind, entry in sorted(entries, key=lambda pair: pair[1].status != "draft"):
         with st.container(border=True):
             _entry(campaign, held, kind, entry)
-    _history(campaign, held.version)
+    _history(campaign, held)
 
 
 def _entry(campaign: str, held: CampaignRevision, kind: str, entry: Entry) -> None:
@@ -56,8 +59,12 @@ def _entry(campaign: str, held: CampaignRevision, kind: str, entry: Entry) -> No
             if isinstance(entry, ForbiddenClaim):
                 st.button(t("calls.rule_try_short"), key=f"try_{entry.id}", on_click=_try, args=(entry.id,))
             action, status = ("unpublish", "draft") if entry.status == "published" else ("publish", "published")
-            if st.button(t(f"calls.rule_{action}"), key=f"{action}_{kind}_{entry.id}"):
-                _set_status(campaign, held, kind, entry, status)
+            st.button(
+                t(f"calls.rule_{action}"),
+                key=f"{action}_{kind}_{entry.id}",
+                on_click=_ask_status,
+                args=(campaign, held, kind, entry.id, status),
+            )
     if tried and isinstance(entry, ForbiddenClaim):
         for patterns in entry.patterns.values():
             st.code("\n".join(patterns), language=None, wrap_lines=True)
@@ -68,20 +75,28 @@ def _try(name: str) -> None:
     st.session_state[_TRYING] = None if st.session_state.get(_TRYING) == name else name
 
 
-def _set_status(campaign: str, held: CampaignRevision, kind: str, entry: Entry, status: str) -> None:
+def _ask_status(*asked: Any) -> None:
+    """Remember a click with the version that was on the screen: a rule that changed since must not be published unseen."""
+    st.session_state[_CHANGE] = asked
+
+
+def _set_status(campaign: str, seen: CampaignRevision, kind: str, entry_id: str, status: str) -> None:
     author = require("supervisor").name
     field = "forbidden" if kind == "claim" else "rubric"
-    all_of_kind: tuple[Any, ...] = getattr(held, field)
-    changed = [one.model_copy(update={"status": status}) if one.id == entry.id else one for one in all_of_kind]
-    if change(campaign, held.version, author, **{field: changed}):
+    latest = library().campaign_revision(campaign)
+    if overtaken(seen, latest, field, entry_id):
+        return
+    all_of_kind: tuple[Any, ...] = getattr(latest, field)
+    changed = [one.model_copy(update={"status": status}) if one.id == entry_id else one for one in all_of_kind]
+    if change(campaign, latest, author, **{field: changed}):
         notice("rule_published" if status == "published" else "rule_unpublished")
         st.rerun()
 
 
-def _history(campaign: str, base: int) -> None:
+def _history(campaign: str, latest: CampaignRevision) -> None:
     """Show who changed the campaign when, and roll back in two clicks."""
     with st.expander(t("calls.history")):
-        for revision in reversed(library().campaign_history(campaign)[-SHOWN_VERSIONS:]):
+        for revision in reversed(library().campaign_history(campaign, SHOWN_VERSIONS)):
             said, button = st.columns([4, 2], vertical_alignment="center")
             said.caption(
                 t(
@@ -92,32 +107,33 @@ def _history(campaign: str, base: int) -> None:
                     action=t(f"calls.action_{revision.action}"),
                 )
             )
-            if revision.version == base or not may("supervisor"):
+            if revision.version == latest.version or not may("supervisor"):
                 continue
-            if st.session_state.get(_SURE) != (campaign, revision.version):
+            if st.session_state.get(_SURE, ())[:2] != (campaign, revision.version):
                 button.button(
                     t("calls.roll_back"),
                     key=f"roll_back_{revision.version}",
                     on_click=_ask,
-                    args=(campaign, revision.version),
+                    args=(campaign, revision.version, latest),
                 )
             elif button.button(
                 t("calls.roll_back_sure", version=revision.version), key=f"sure_{revision.version}", type="primary"
             ):
-                _roll_back(campaign, revision.version, base)
+                _roll_back(*st.session_state.pop(_SURE))
 
 
-def _ask(campaign: str, version: int) -> None:
-    st.session_state[_SURE] = (campaign, version)
+def _ask(campaign: str, version: int, seen: CampaignRevision) -> None:
+    st.session_state[_SURE] = (campaign, version, seen)
 
 
-def _roll_back(campaign: str, version: int, base: int) -> None:
+def _roll_back(campaign: str, version: int, seen: CampaignRevision) -> None:
     author = require("supervisor").name
-    st.session_state.pop(_SURE, None)
     try:
-        library().roll_back_campaign(campaign, version, base, author)
+        library().roll_back_campaign(campaign, version, seen.version, author)
     except StaleEdit:
-        st.error(t("calls.rule_stale"))
+        latest = library().campaign_revision(campaign)
+        _ask(campaign, version, latest)
+        overtaken(seen, latest)
     except BadInput as error:
         st.error(plain(error))
     else:

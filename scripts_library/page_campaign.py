@@ -8,7 +8,7 @@ from graph.errors import SalesmanError, StaleEdit
 from graph.incidents import recorded_replies
 from scripts_library.campaign_edits import CampaignRevision, Entry, EntryChange, changed_entries, proposed, try_claim
 from scripts_library.page_campaign_form import begun, draw, entry_of, fault, said
-from scripts_library.page_campaign_history import campaign_history, show_change
+from scripts_library.page_campaign_history import campaign_history, overtaken, show_change
 from scripts_library.page_state import go, notice
 from scripts_library.schema import Fact, ForbiddenClaim, Language
 from ui.access import require
@@ -97,15 +97,27 @@ def _remove(campaign: str, part: str, latest: CampaignRevision, entry: Entry, us
     asked = f"_remove_{campaign}_{part}_{entry.id}"
     if not st.session_state.get(asked):
         why_not = t("campaign.in_use") if used else None
-        if st.button(t("campaign.remove"), key=f"remove_{part}_{entry.id}", disabled=bool(used), help=why_not):
-            st.session_state[asked] = True
-            st.rerun()
+        st.button(
+            t("campaign.remove"),
+            key=f"remove_{part}_{entry.id}",
+            disabled=bool(used),
+            help=why_not,
+            on_click=_ask,
+            args=(asked, latest),
+        )
         return
     if st.button(t("campaign.remove_now"), key=f"remove_now_{part}_{entry.id}", type="primary"):
         author = require("editor").name
-        del st.session_state[asked]
+        if overtaken(st.session_state.pop(asked), latest, part, entry.id):
+            st.session_state[asked] = latest
+            return
         left = [other for key, other in latest.entries(part).items() if key != entry.id]
         _save(campaign, part, latest, left, author, t("campaign.removed"))
+
+
+def _ask(asked: str, seen: CampaignRevision) -> None:
+    """Remember the version that was on the screen when somebody clicked; a later one must not be removed unseen."""
+    st.session_state[asked] = seen
 
 
 def _begin(campaign: str, part: str, base: CampaignRevision, entry: Entry | None, languages: list[Language]) -> None:
@@ -201,7 +213,7 @@ def _save(campaign: str, part: str, base: CampaignRevision, entries: list[Any], 
         parts: dict[str, Any] = {part: entries}
         library().revise_campaign(campaign, base.version, author, **parts)
     except StaleEdit:
-        st.warning(t("campaign.changed_meanwhile"))
+        overtaken(base, library().campaign_revision(campaign))
     except SalesmanError as error:
         st.error(plain(error))
     else:

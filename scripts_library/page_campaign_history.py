@@ -40,6 +40,24 @@ def campaign_history(campaign: str) -> None:
         st.caption(t("campaign.older", n=len(versions) - SHOWN))
 
 
+def overtaken(seen: CampaignRevision, latest: CampaignRevision, part: str = "", entry_id: str = "") -> bool:
+    """Show what others saved since a person looked, both states side by side; return whether there is anything.
+
+    Args:
+        seen: The version that the person looked at when they clicked.
+        latest: The newest one.
+        part: Look at one entry alone: `facts`, `forbidden` or `rubric`; with `entry_id`.
+        entry_id: Its id.
+    """
+    changes = [c for c in changed_entries(seen, latest) if not part or (c.part, c.id) == (part, entry_id)]
+    if changes:
+        author = plain(latest.author or "–")
+        st.warning(t("campaign.overtaken", author=author, version=latest.version))
+        for change in changes:
+            show_change(change, t("campaign.seen"), t("campaign.theirs", author=author))
+    return bool(changes)
+
+
 def difference(old: CampaignRevision, new: CampaignRevision) -> None:
     """Show what two versions say otherwise, entry by entry, field by field."""
     changes = changed_entries(old, new)
@@ -64,21 +82,26 @@ def show_change(change: EntryChange, before: str, after: str) -> None:
                 show(text)
 
 
+def _ask(asked: str, seen: CampaignRevision) -> None:
+    """Remember the version that was on the screen when somebody clicked; a later one must not be undone unseen."""
+    st.session_state[asked] = seen
+
+
 def _back_to(campaign: str, version: CampaignRevision, latest: CampaignRevision) -> None:
     asked = f"_campaign_back_{campaign}_{version.version}"
     if not st.session_state.get(asked):
-        if st.button(t("campaign.go_back", version=version.version), key=f"campaign_back_{version.version}"):
-            st.session_state[asked] = True
-            st.rerun()
+        label = t("campaign.go_back", version=version.version)
+        st.button(label, key=f"campaign_back_{version.version}", on_click=_ask, args=(asked, latest))
         return
     st.caption(t("campaign.go_back_means", version=version.version))
     if st.button(t("campaign.go_back_now"), key=f"campaign_back_now_{version.version}", type="primary"):
         author = require("editor").name
-        del st.session_state[asked]
+        seen: CampaignRevision = st.session_state.pop(asked)
         try:
-            library().roll_back_campaign(campaign, version.version, latest.version, author)
+            library().roll_back_campaign(campaign, version.version, seen.version, author)
         except StaleEdit:
-            st.warning(t("campaign.changed_meanwhile"))
+            st.session_state[asked] = library().campaign_revision(campaign)
+            overtaken(seen, st.session_state[asked])
         except SalesmanError as error:
             st.error(plain(error))
         else:

@@ -98,6 +98,59 @@ def test_a_name_that_is_or_was_taken_is_refused_and_the_rule_that_has_it_stays(h
     assert "incident-twice-b" in library().campaign_revision("lantern_local").entries("forbidden")
 
 
+def reworded(rule: str, reason: str) -> int:
+    """Let Sam change why a rule is one; return the version that he saved."""
+    latest = library().campaign_revision("lantern_local")
+    claims = [c.model_copy(update={"reason": reason}) if c.id == rule else c for c in latest.forbidden]
+    library().revise_campaign("lantern_local", latest.version, "sam", forbidden=claims)
+    return latest.version + 1
+
+
+def drafted(call: str) -> AppTest:
+    """Keep a draft of a rule; return the list that shows it."""
+    bad_answer(call)
+    page = drafting(call)
+    page.text_area(key="rule_words_en").set_value("double their sales")
+    return fine(page.button(key="rule_save").click().run())
+
+
+def test_a_rule_that_somebody_changed_since_it_was_drawn_is_not_published_unseen(home: Path) -> None:
+    page = drafted("seen")
+    version = reworded("incident-seen-1", "what Sam wrote")
+    fine(page.button(key="publish_claim_incident-seen-1").click().run())
+    assert library().campaign_version("lantern_local") == version
+    assert f"sam has saved version {version} since you looked" in page.warning[0].value
+    assert {"nobody can promise that", "what Sam wrote"} <= set(texts(page))
+    fine(page.button(key="publish_claim_incident-seen-1").click().run())
+    assert library().campaign_revision("lantern_local").entries("forbidden")["incident-seen-1"].status == "published"  # type: ignore[union-attr]
+
+
+def test_another_rules_change_stands_in_nobodys_way(home: Path) -> None:
+    drafted("other")
+    page = drafted("mine")
+    reworded("incident-other-1", "what Sam wrote")
+    fine(page.button(key="publish_claim_incident-mine-1").click().run())
+    entries = library().campaign_revision("lantern_local").entries("forbidden")
+    assert entries["incident-mine-1"].status == "published"  # type: ignore[union-attr]
+    assert entries["incident-other-1"].reason == "what Sam wrote"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("clicked", [False, True], ids=["before the first click", "between the clicks"])
+def test_a_version_that_came_since_the_list_was_drawn_is_not_rolled_back_unseen(home: Path, clicked: bool) -> None:
+    call = f"back-{clicked}".lower()
+    page = drafted(call)
+    earlier = library().campaign_version("lantern_local") - 1
+    if clicked:
+        fine(page.button(key=f"roll_back_{earlier}").click().run())
+    version = reworded(f"incident-{call}-1", "what Sam wrote")
+    if not clicked:
+        fine(page.button(key=f"roll_back_{earlier}").click().run())
+    fine(page.button(key=f"sure_{earlier}").click().run())
+    assert library().campaign_version("lantern_local") == version
+    assert f"sam has saved version {version} since you looked" in page.warning[0].value
+    assert {"nobody can promise that", "what Sam wrote"} <= set(texts(page))
+
+
 def test_a_rule_that_misses_its_own_lines_is_not_published(home: Path) -> None:
     bad_answer("miss")
     page = drafting("miss")

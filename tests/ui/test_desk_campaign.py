@@ -200,6 +200,34 @@ def test_the_history_says_who_and_what_and_two_clicks_go_back() -> None:
     assert "Version 1 is in use again" in shown(app)
 
 
+def test_an_entry_that_somebody_edits_between_the_two_clicks_is_not_removed() -> None:
+    revise(facts=[*latest().facts, {"id": "spare", "text": {"en": "We are kind.", "zh": "我们很和气。"}}])
+    app = click(tab(), "remove_facts_spare")
+    revise(facts=facts_with("spare", "We are very kind."))
+    click(app, "remove_now_facts_spare")
+    assert "spare" in latest().entries("facts")
+    assert "jun has saved version 3 since you looked" in shown(app)
+    both = "\n".join(text.value for text in app.text)
+    assert "English: We are kind." in both and "English: We are very kind." in both
+    revise(facts=facts_with("delivery", "Delivery: our riders for 7 yuan an order."))
+    click(app, "remove_now_facts_spare")
+    assert "spare" not in latest().entries("facts"), "another entry's change stands in nobody's way"
+
+
+@pytest.mark.parametrize("clicked", [False, True], ids=["before the first click", "between the clicks"])
+def test_going_back_does_not_undo_a_version_that_nobody_has_seen(clicked: bool) -> None:
+    revise(facts=facts_with("delivery", "Delivery: our riders for 7 yuan an order."))
+    app = tab("history")
+    if clicked:
+        click(app, "campaign_back_1")
+    revise(facts=facts_with("delivery", "Delivery: our riders for 8 yuan an order."), author="sam")
+    if not clicked:
+        click(app, "campaign_back_1")
+    click(app, "campaign_back_now_1")
+    assert (latest().version, latest().action) == (3, "revise")
+    assert "sam has saved version 3 since you looked" in shown(app)
+
+
 def test_text_is_shown_as_text() -> None:
     revise(
         author=UNTRUSTED[:60],
@@ -231,7 +259,7 @@ def test_somebody_who_may_only_look_cannot_open_the_tab(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(
     ("view", "expected"),
-    [("facts", "智能体可以说的内容"), ("forbidden", "绝不能说的话"), ("rubric", "评判"), ("history", "从文件载入")],
+    [("facts", "助手可以说的内容"), ("forbidden", "绝不能说的话"), ("rubric", "评判"), ("history", "从文件载入")],
 )
 def test_the_tab_speaks_chinese(view: str, expected: str) -> None:
     def page() -> None:
