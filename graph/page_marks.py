@@ -63,6 +63,7 @@ def _end() -> None:
 
 def _form(turn: TurnRecord, marks: list[Mark]) -> None:
     known = user()
+    this = f"{turn['call']}_{turn['turn']}"  # in the keys, so that nothing typed for one turn shows up at another
     mine = next((mark for mark in marks if known and mark["author"] == known.name), None)
     with st.container(border=True):
         verdict = st.segmented_control(
@@ -70,13 +71,19 @@ def _form(turn: TurnRecord, marks: list[Mark]) -> None:
             ["good", "bad"],
             default=mine["verdict"] if mine else None,
             format_func=lambda name: t(f"calls.mark_{name}"),
-            key="mark_verdict",
+            key=f"mark_verdict_{this}",
         )
         reason = st.text_input(
-            t("calls.mark_reason"), mine["reason"] if mine else "", key="mark_reason", help=t("calls.mark_reason_help")
+            t("calls.mark_reason"),
+            mine["reason"] if mine else "",
+            key=f"mark_reason_{this}",
+            help=t("calls.mark_reason_help"),
         )
         better = st.text_area(
-            t("calls.mark_better"), mine["better"] if mine else "", key="mark_better", help=t("calls.mark_better_help")
+            t("calls.mark_better"),
+            mine["better"] if mine else "",
+            key=f"mark_better_{this}",
+            help=t("calls.mark_better_help"),
         )
         with st.container(horizontal=True):
             if st.button(t("calls.mark_save"), key="mark_save", type="primary"):

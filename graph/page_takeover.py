@@ -5,6 +5,7 @@ import streamlit as st
 from graph.errors import BadInput, CallBusy
 from graph.page_parts import campaign_data, notice, show_facts, summary
 from graph.records import ConversationRecord
+from nodes.advance import AWAITED
 from ui.access import may, require
 from ui.shared import calls
 from ui.why import reason_text
@@ -14,7 +15,8 @@ from ui.words import t
 def what_to_know(record: ConversationRecord) -> None:
     """Show what a person must know of the call."""
     data = campaign_data(record["campaign"])
-    reason = next((turn["stage_reason"] for turn in reversed(record["turns"]) if turn["source"] != "human"), "")
+    said = [turn["stage_reason"] for turn in record["turns"] if turn["source"] != "human"]
+    reason = next((reason for reason in reversed(said) if reason != AWAITED), "")
     with st.container(border=True, key="takeover"):
         st.subheader(t("calls.take_title"))
         show_facts([("fact_reason", reason_text(reason, data)), *summary(record, data)], empty=True)
@@ -26,7 +28,7 @@ def answer_box(record: ConversationRecord) -> None:
         st.caption(t("calls.take_viewer"))
         return
     seen = (record["call"], record["turns"][-1]["turn"])
-    st.text_area(t("calls.take_line"), key="take_line", help=t("calls.take_help"))
+    st.text_area(t("calls.take_line"), key=f"take_line_{record['call']}", help=t("calls.take_help"))
     with st.container(horizontal=True):
         st.button(t("calls.take_send"), key="take_send", on_click=_send, args=(*seen, False), type="primary")
         st.button(t("calls.take_send_back"), key="take_send_back", on_click=_send, args=(*seen, True))
@@ -42,7 +44,7 @@ def _send(call: str, seen: int, give_back: bool) -> None:
         give_back: Whether the agent goes on.
     """
     require("supervisor")
-    text = str(st.session_state.get("take_line", "")).strip()
+    text = str(st.session_state.get(f"take_line_{call}", "")).strip()
     if not text:
         notice("take_empty", fine=False)
         return
@@ -54,7 +56,7 @@ def _send(call: str, seen: int, give_back: bool) -> None:
     if record is None or record["reply"] != text:
         notice("take_other", fine=False)
         return
-    st.session_state["take_line"] = ""
+    st.session_state[f"take_line_{call}"] = ""
     notice("take_given_back" if give_back else "take_sent")
 
 

@@ -21,6 +21,8 @@ OPT_OUT_CONFIDENCE = 0.5
 """An opt-out ends a call for good. One that no pattern confirms and that is less sure than this counts as a "no" to the offer."""
 GOODBYE_CONFIDENCE = 0.5
 """Outside `close`, a goodbye ends the call only when it is at least this sure."""
+AWAITED = "a person is awaited"
+"""Why a turn of a waiting call stays where the call is."""
 
 
 def _propose(sop: Sop, current: Stage, intent: Intent, slots: Mapping[str, str]) -> tuple[Stage, str]:
@@ -157,7 +159,7 @@ def advance(state: CallState, runtime: Runtime[Context]) -> CallState:
     if move["other_script"]:
         move["reason"] += f"; turn {repeats} of the same: another script"
     if held.get("outcome") == "handoff" and intent.kind != "opt_out":
-        move = _fixed(move, "holding", "handoff", "handoff", "a person is awaited")
+        move = _fixed(move, "holding", "handoff", "handoff", AWAITED)
     else:
         move = _special(move, intent, understood["signals"], refusals, sop.repeat_limit)
     return {

@@ -155,11 +155,11 @@ def test_a_supervisor_takes_a_waiting_call_over_and_gives_it_back(home: Path) ->
     told = markdown(page)
     assert "Objections" in told
     assert "Offers made" in told
-    page.text_area(key="take_line").set_value("Wang here, how can I help?")
+    page.text_area(key="take_line_over").set_value("Wang here, how can I help?")
     fine(page.button(key="take_send").click().run())
     assert "Sent." in page.success[0].value
     assert "Wang here, how can I help?" in texts(page)
-    assert page.text_area(key="take_line").value == ""
+    assert page.text_area(key="take_line_over").value == ""
     fine(page.button(key="take_back").click().run())
     assert "given back" in page.success[0].value
     assert not page.text_area
@@ -168,18 +168,42 @@ def test_a_supervisor_takes_a_waiting_call_over_and_gives_it_back(home: Path) ->
     assert [turn["source"] for turn in calls().record("over")["turns"]].count("human") == 1
 
 
+def test_why_a_call_waits_stays_when_the_customer_or_a_person_speaks_again(home: Path) -> None:
+    waiting_call("why")
+    asked = markdown(opened(call="why"))
+    reason = next(line for line in asked.splitlines() if "Why it waits" in line)
+    calls().turn("why", "Hello? Is anybody there?")
+    assert reason in markdown(opened(call="why"))
+    calls().human("why", "One moment, please.")
+    calls().turn("why", "All right.")
+    assert reason in markdown(opened(call="why"))
+    assert "awaited" not in reason
+
+
+def test_what_is_typed_for_one_call_does_not_show_up_at_another(home: Path) -> None:
+    for call in ("left", "right"):
+        waiting_call(call)
+    page = opened(call="left")
+    page.text_area(key="take_line_left").set_value("For the left one.")
+    page.query_params["call"] = "right"
+    fine(page.run())
+    assert page.text_area(key="take_line_right").value == ""
+    fine(page.button(key="take_send").click().run())
+    assert "For the left one." not in [turn["reply"] for turn in calls().record("right")["turns"]]
+
+
 def test_of_two_supervisors_one_answers_and_the_other_is_told(home: Path) -> None:
     waiting_call("two")
     first, second = opened(call="two"), opened(call="two")
-    first.text_area(key="take_line").set_value("This is Ann.")
-    second.text_area(key="take_line").set_value("This is Bob.")
+    first.text_area(key="take_line_two").set_value("This is Ann.")
+    second.text_area(key="take_line_two").set_value("This is Bob.")
     fine(first.button(key="take_send").click().run())
     fine(second.button(key="take_send").click().run())
     assert "Somebody else answered" in second.warning[0].value
-    assert second.text_area(key="take_line").value == "This is Bob.", "what was typed is kept"
+    assert second.text_area(key="take_line_two").value == "This is Bob.", "what was typed is kept"
     assert [turn["reply"] for turn in calls().record("two")["turns"] if turn["source"] == "human"] == ["This is Ann."]
     fine(first.button(key="take_back").click().run())
-    second.text_area(key="take_line").set_value("Bob again.")
+    second.text_area(key="take_line_two").set_value("Bob again.")
     fine(second.button(key="take_send").click().run())
     assert "does not wait any more" in second.warning[0].value
 
@@ -192,7 +216,7 @@ def test_a_viewer_sees_calls_and_changes_nothing(home: Path, monkeypatch: pytest
     page = opened(call="look")
     assert PERSON in texts(page)
     assert not [button for button in page.button if button.key.startswith(("take_", "mark_", "rule_"))]
-    supervisors.text_area(key="take_line").set_value("Let me in.")
+    supervisors.text_area(key="take_line_look").set_value("Let me in.")
     supervisors.button(key="take_send").click().run()
     assert supervisors.error, "the action itself checks the role"
     assert not [turn for turn in calls().record("look")["turns"] if turn["source"] == "human"]
@@ -202,12 +226,12 @@ def test_an_answer_is_marked_changed_and_withdrawn(home: Path) -> None:
     keep(calls().engine, "mark", [turn_of("mark", 0, ""), turn_of("mark", 1)], outcome())
     page = opened(call="mark")
     fine(page.button(key="mark_1").click().run())
-    page.button_group(key="mark_verdict").set_value("bad")
+    page.button_group(key="mark_verdict_mark_1").set_value("bad")
     fine(page.button(key="mark_save").click().run())
     assert "needs a reason" in page.error[0].value
     assert marks_of(calls().engine, "mark") == []
-    page.text_input(key="mark_reason").set_value("names no price")
-    page.text_area(key="mark_better").set_value("It is 60 a month.")
+    page.text_input(key="mark_reason_mark_1").set_value("names no price")
+    page.text_area(key="mark_better_mark_1").set_value("It is 60 a month.")
     fine(page.button(key="mark_save").click().run())
     (mark,) = marks_of(calls().engine, "mark")
     assert (mark["verdict"], mark["reason"], mark["better"]) == ("bad", "names no price", "It is 60 a month.")
@@ -217,6 +241,23 @@ def test_an_answer_is_marked_changed_and_withdrawn(home: Path) -> None:
     fine(page.button(key="mark_withdraw").click().run())
     assert marks_of(calls().engine, "mark") == []
     assert len(mark_history(calls().engine, "mark")) == 2
+
+
+def test_the_form_of_each_turn_begins_with_that_turns_own_mark(home: Path) -> None:
+    turns = [turn_of("forms", number, f"line {number}" if number else "") for number in range(3)]
+    keep(calls().engine, "forms", turns, outcome())
+    page = opened(call="forms")
+    fine(page.button(key="mark_2").click().run())
+    page.button_group(key="mark_verdict_forms_2").set_value("bad")
+    page.text_input(key="mark_reason_forms_2").set_value("too long")
+    fine(page.button(key="mark_save").click().run())
+    fine(page.button(key="mark_1").click().run())
+    page.text_input(key="mark_reason_forms_1").set_value("names no price")
+    page.text_area(key="mark_better_forms_1").set_value("It is 60 a month.")
+    fine(page.button(key="mark_2").click().run())
+    assert page.button_group(key="mark_verdict_forms_2").value == "bad"
+    assert page.text_input(key="mark_reason_forms_2").value == "too long"
+    assert page.text_area(key="mark_better_forms_2").value == ""
 
 
 def test_a_traced_turn_has_a_link_to_its_trace(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

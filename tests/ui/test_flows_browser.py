@@ -116,7 +116,8 @@ def test_a_waiting_call_shows_up_within_two_seconds_is_answered_and_given_back(c
     supervisor.sees("I want to speak to a real person")
     assert time.monotonic() - asked < 2
     supervisor.press(f"waiting_{customer.call}")
-    supervisor.write("take_line", "Hello, this is Sue from the team.").press("take_send_back").sees("Sue from the team")
+    supervisor.write(f"take_line_{customer.call}", "Hello, this is Sue from the team.")
+    supervisor.press("take_send_back").sees("Sue from the team")
     expect(customer.page.get_by_text("Hello, this is Sue from the team.")).to_be_visible()
     customer.say("Great. What does it cost?")
     expect(customer.page.get_by_test_id("stChatMessage")).to_have_count(6)
