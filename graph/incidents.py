@@ -3,12 +3,14 @@
 import re
 from itertools import pairwise
 
-from sqlalchemy import Engine, select
+from sqlalchemy import ColumnElement, Engine, func, select
 
 from graph.call_tables import turn_fact
 from guardrails.text import normalise
 
 _EDGE_BEFORE, _EDGE_AFTER = "(?<![A-Za-z0-9])", "(?![A-Za-z0-9])"
+NEWEST = 5_000
+"""Recorded replies of a language that a rule is tried on: as many as a person waits for."""
 Reply = tuple[str, int, str]
 """Call, turn, what the agent said."""
 
@@ -36,9 +38,20 @@ def name_of(call: str, turn: int) -> str:
     return re.sub(r"[^a-z0-9_-]", "-", f"incident-{call.lower()}-{turn}")[:63]
 
 
-def recorded_replies(engine: Engine, campaign: str, language: str) -> list[Reply]:
-    """Return what the agent said in a campaign's calls in a language, people's lines left out, newest first."""
-    wanted = (turn_fact.c.campaign == campaign, turn_fact.c.language == language, turn_fact.c.source != "human")
-    query = select(turn_fact.c.call, turn_fact.c.turn, turn_fact.c.reply).where(*wanted)
+def recorded_replies(engine: Engine, campaign: str, language: str, newest: int = NEWEST) -> list[Reply]:
+    """Return what the agent said last in a campaign's calls in a language, people's lines left out, newest first."""
+    query = select(turn_fact.c.call, turn_fact.c.turn, turn_fact.c.reply).where(*_said(campaign, language))
+    newest_first = query.order_by(turn_fact.c.at.desc()).limit(newest)
     with engine.connect() as connection:
-        return [(row.call, row.turn, row.reply) for row in connection.execute(query.order_by(turn_fact.c.at.desc()))]
+        return [(row.call, row.turn, row.reply) for row in connection.execute(newest_first)]
+
+
+def recorded_count(engine: Engine, campaign: str, language: str) -> int:
+    """Return how many replies of the agent there are in a campaign's calls in a language."""
+    with engine.connect() as connection:
+        query = select(func.count()).select_from(turn_fact).where(*_said(campaign, language))
+        return connection.scalar(query) or 0
+
+
+def _said(campaign: str, language: str) -> tuple[ColumnElement[bool], ...]:
+    return turn_fact.c.campaign == campaign, turn_fact.c.language == language, turn_fact.c.source != "human"

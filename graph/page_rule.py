@@ -6,7 +6,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from graph.errors import BadInput, StaleEdit
-from graph.incidents import name_of, pattern_of, recorded_replies
+from graph.incidents import name_of, pattern_of, recorded_count, recorded_replies
 from graph.page_parts import campaign_data, go, notice
 from graph.records import Mark, TurnRecord
 from scripts_library.campaign_edits import CampaignRevision, ClaimFound, try_claim
@@ -19,6 +19,8 @@ from ui.words import t
 
 SHOWN = 20
 """Matches that are shown."""
+_TRIED = "_rule_tried"
+"""What a session remembers: the rule that was tried last on how many answers, and what came of it."""
 SEVERITIES = ("low", "medium", "high")
 
 
@@ -67,23 +69,35 @@ def draft_page(call: str, number: int | None) -> None:
 
 
 def show_matches(campaign: str, claim: ForbiddenClaim) -> None:
-    """Show which recorded answers a rule would have stopped."""
-    found: list[ClaimFound] = []
-    of = 0
-    try:
-        for language in claim.patterns:
-            said = recorded_replies(calls().engine, campaign, language)
-            of += len(said)
-            found += try_claim(claim, said, language)
-    except BadInput as error:
-        st.error(plain(error))
-        return
+    """Show which of the newest recorded answers a rule would have stopped; looks again when there are new ones."""
+    recorded = sum(recorded_count(calls().engine, campaign, language) for language in claim.patterns)
+    asked = (campaign, claim, recorded)
+    if st.session_state.get(_TRIED, ())[:1] != (asked,):
+        try:
+            st.session_state[_TRIED] = (asked, *_matches(campaign, claim))
+        except BadInput as error:
+            st.error(plain(error))
+            return
+    _, found, of = st.session_state[_TRIED]
     st.info(t("calls.rule_tried", n=len(found), of=of))
+    if recorded > of:
+        st.caption(t("calls.rule_tried_newest", n=of, of=recorded))
     for match in found[:SHOWN]:
-        st.caption(t("calls.rule_tried_line", call=plain(match.call), turn=match.turn))
+        st.caption(t("calls.rule_tried_line", call=plain(match.call), turn=match.turn, text=plain(match.text)))
         show(match.reply)
     if len(found) > SHOWN:
         st.caption(t("calls.rule_tried_more", n=len(found) - SHOWN))
+
+
+def _matches(campaign: str, claim: ForbiddenClaim) -> tuple[list[ClaimFound], int]:
+    """Return the answers that a rule would have stopped, and of how many."""
+    found: list[ClaimFound] = []
+    of = 0
+    for language in claim.patterns:
+        said = recorded_replies(calls().engine, campaign, language)
+        of += len(said)
+        found += try_claim(claim, said, language)
+    return found, of
 
 
 def change(campaign: str, base: CampaignRevision, author: str, **changes: Any) -> bool:

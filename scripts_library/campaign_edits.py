@@ -220,6 +220,13 @@ def load_parts(connection: Connection, data: CampaignData, author: str) -> Campa
     return CampaignData(campaign, data.intents, data.scripts)
 
 
+def uses_stamp(connection: Connection, name: str) -> tuple[int, int, int]:
+    """Return what changes whenever `fact_uses` may: versions only grow, and no script is ever deleted."""
+    query = select(func.count(), func.sum(SCRIPT.c.version)).where(SCRIPT.c.campaign == name)
+    scripts, versions = connection.execute(query).one()
+    return latest_version(connection, name), int(scripts), int(versions or 0)
+
+
 def fact_uses(connection: Connection, name: str) -> dict[str, list[str]]:
     """Return the scripts that lean on each fact of a campaign: in what customers hear or in the latest version.
 

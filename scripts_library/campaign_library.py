@@ -1,17 +1,25 @@
 """The library's door to facts, forbidden claims and rubric of campaigns."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from graph.settings import Settings
 from scripts_library import campaign_edits as edits
 from scripts_library.campaign_edits import CampaignRevision
 from scripts_library.held import Held
 from scripts_library.loading import CampaignData
 from scripts_library.schema import Fact, ForbiddenClaim, RubricLine
 
+if TYPE_CHECKING:
+    from serving.embed import Embedder
+
 
 class CampaignLibrary(Held):
     """What people do with a campaign's facts and rules: each change is a version, made by compare-and-set."""
+
+    def __init__(self, settings: Settings, embedder: "Embedder | None") -> None:
+        super().__init__(settings, embedder)
+        self._uses: dict[str, tuple[tuple[int, int, int], dict[str, list[str]]]] = {}
 
     def campaign_version(self, name: str) -> int:
         """Return the version of a campaign's facts, forbidden claims and rubric, from 1.
@@ -114,9 +122,14 @@ class CampaignLibrary(Held):
     def fact_uses(self, name: str) -> dict[str, list[str]]:
         """Return fact → the scripts that lean on it, live or as drafts; archived ones aside.
 
+        Every script is read when one has changed, else none. Leave what is returned as it is: it is handed out again.
+
         Raises:
             BadInput: No such campaign.
         """
         with self._reading() as connection:
-            edits.latest_version(connection, name)
-            return edits.fact_uses(connection, name)
+            stamp = edits.uses_stamp(connection, name)
+            held = self._uses.get(name)
+            if held is None or held[0] != stamp:
+                held = self._uses[name] = (stamp, edits.fact_uses(connection, name))
+            return held[1]

@@ -5,19 +5,19 @@ from typing import Any
 import streamlit as st
 
 from graph.errors import SalesmanError, StaleEdit
-from graph.incidents import recorded_replies
-from scripts_library.campaign_edits import CampaignRevision, Entry, EntryChange, changed_entries, proposed, try_claim
+from graph.page_rule import show_matches
+from scripts_library.campaign_edits import CampaignRevision, Entry, EntryChange, changed_entries, proposed
 from scripts_library.page_campaign_form import begun, draw, entry_of, fault, said
 from scripts_library.page_campaign_history import campaign_history, overtaken, show_change
 from scripts_library.page_state import go, notice
 from scripts_library.schema import Fact, ForbiddenClaim, Language
 from ui.access import require
-from ui.shared import calls, library
+from ui.shared import library
 from ui.text import plain, show
 from ui.words import t
 
 VIEWS = ("facts", "forbidden", "rubric", "history")
-SHOWN_REPLIES = 20
+SHOWN_SCRIPTS = 20
 _OPEN = "_campaign_open"
 """The form that a session has open: campaign, part, id ("" for a new entry), the version it began with, what was typed."""
 
@@ -124,8 +124,9 @@ def _begin(campaign: str, part: str, base: CampaignRevision, entry: Entry | None
     """Open the form for an entry; None begins a new one."""
     _close()
     typed = begun(part, entry, languages)
+    taken = library().campaign_ids(campaign, part)
     st.session_state[_OPEN] = {
-        "campaign": campaign, "part": part, "id": entry.id if entry else "", "base": base, "typed": typed
+        "campaign": campaign, "part": part, "id": entry.id if entry else "", "base": base, "typed": typed, "taken": taken
     }  # fmt: skip
     st.rerun()
 
@@ -146,7 +147,7 @@ def _form(campaign: str, latest: CampaignRevision, languages: list[Language], us
     typed = held["typed"] = draw(part, held["typed"], languages, new=entry is None)
     if part == "facts" and uses.get(entry_id):
         _used_by(uses[entry_id])
-    others = [key for key in latest.entries(part) if key != entry_id]
+    others = [key for key in {*latest.entries(part), *held["taken"]} if key != entry_id]
     made = entry_of(part, typed, entry, others)
     conflict = _stale(held, latest, entry_id, made)
     with st.container(horizontal=True):
@@ -160,7 +161,7 @@ def _form(campaign: str, latest: CampaignRevision, languages: list[Language], us
             st.rerun()
         tried = part == "forbidden" and st.button(t("campaign.try"), key="entry_try", help=t("campaign.help_try"))
     if tried:
-        _try(campaign, made, languages)
+        _try(campaign, made)
 
 
 def _stale(held: dict[str, Any], latest: CampaignRevision, entry_id: str, made: dict[str, Any]) -> bool:
@@ -224,28 +225,18 @@ def _save(campaign: str, part: str, base: CampaignRevision, entries: list[Any], 
 
 def _used_by(scripts: list[str]) -> None:
     with st.expander(t("campaign.used", n=len(scripts))):
-        for script in scripts[:SHOWN_REPLIES]:
+        for script in scripts[:SHOWN_SCRIPTS]:
             if st.button(plain(library().get(script).title), key=f"open_{script}", type="tertiary"):
                 go(script=script)
-        if len(scripts) > SHOWN_REPLIES:
-            st.caption(t("campaign.more", n=len(scripts) - SHOWN_REPLIES))
+        if len(scripts) > SHOWN_SCRIPTS:
+            st.caption(t("campaign.more", n=len(scripts) - SHOWN_SCRIPTS))
 
 
-def _try(campaign: str, made: dict[str, Any], languages: list[Language]) -> None:
+def _try(campaign: str, made: dict[str, Any]) -> None:
     """Show which recorded answers the claim in the form would have stopped."""
     data, problems = proposed(library().campaign(campaign), {"forbidden": [made | {"status": "draft"}]}, {})
     for problem in problems:
         st.error(fault(problem))
     if data is None or problems:
         return
-    found, of = [], 0
-    for language in languages:
-        replies = recorded_replies(calls().engine, campaign, language)
-        found += try_claim(data.forbidden[0], replies, language)
-        of += len(replies)
-    st.info(t("campaign.tried", n=len(found), of=of))
-    for one in found[:SHOWN_REPLIES]:
-        st.caption(t("campaign.tried_line", call=plain(one.call), turn=one.turn, text=plain(one.text)))
-        show(one.reply)
-    if len(found) > SHOWN_REPLIES:
-        st.caption(t("campaign.more", n=len(found) - SHOWN_REPLIES))
+    show_matches(campaign, data.forbidden[0])

@@ -81,7 +81,7 @@ def entry_of(part: str, typed: dict[str, Any], entry: Entry | None, others: Sequ
         part: `facts`, `forbidden` or `rubric`.
         typed: What the form says.
         entry: The entry that is edited; None for a new one.
-        others: Ids that are taken.
+        others: Ids that are or were taken.
     """
     made: dict[str, Any] = entry.model_dump(mode="json") if entry else {}
     if part == "facts":

@@ -18,7 +18,7 @@ SHOWN = 30
 
 def campaign_history(campaign: str) -> None:
     """Show the versions, each with what it changed and the way back to it."""
-    versions = library().campaign_history(campaign)
+    versions = library().campaign_history(campaign, SHOWN + 1)
     latest = versions[-1]
     before = dict(zip([version.version for version in versions[1:]], versions, strict=False))
     for version in reversed(versions[-SHOWN:]):
@@ -36,8 +36,8 @@ def campaign_history(campaign: str) -> None:
                 st.caption(t("campaign.first_version"))
             if version is not latest:
                 _back_to(campaign, version, latest)
-    if len(versions) > SHOWN:
-        st.caption(t("campaign.older", n=len(versions) - SHOWN))
+    if latest.version > SHOWN:
+        st.caption(t("campaign.older", n=latest.version - SHOWN))
 
 
 def overtaken(seen: CampaignRevision, latest: CampaignRevision, part: str = "", entry_id: str = "") -> bool:

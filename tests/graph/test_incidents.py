@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from graph.incidents import name_of, pattern_of, recorded_replies
+from graph.incidents import name_of, pattern_of, recorded_count, recorded_replies
 from graph.settings import get_settings
 from scripts_library.campaign_edits import try_claim
 from scripts_library.database import engine_for
@@ -43,6 +43,8 @@ def test_replies_are_stopped_as_the_guard_would_and_peoples_lines_are_left_out(o
         id="no-risk", reason="there is one", patterns={"en": [pattern_of("no risk")]}, status="draft"
     )
     assert [found.turn for found in try_claim(claim, replies, "en")] == [1]
+    assert recorded_replies(engine, "lantern_local", "en", newest=1) == replies[:1]
+    assert recorded_count(engine, "lantern_local", "en") == 2
     assert recorded_replies(engine, "save_the_children", "en") == []
 
 

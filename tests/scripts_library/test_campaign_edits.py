@@ -109,6 +109,20 @@ def test_a_fact_in_use_cannot_be_removed_and_the_error_lists_the_scripts(library
     assert list(facts_of(library)) == ["price"]
 
 
+def test_scripts_are_read_for_facts_in_use_only_when_one_has_changed(library: Library) -> None:
+    first = library.fact_uses(CLUB)
+    assert library.fact_uses(CLUB) is first
+    library.revise("price-1", 1, "mei", facts=["delivery"])
+    assert library.fact_uses(CLUB)["delivery"] == ["price-1"]
+
+
+def test_the_newest_versions_come_alone_and_removed_names_stay_taken(library: Library) -> None:
+    for version, rubric in enumerate(([RUBRIC], [], [{**RUBRIC, "id": "other"}]), 1):
+        library.revise_campaign(CLUB, version, "mei", rubric=rubric)
+    assert [one.version for one in library.campaign_history(CLUB, 2)] == [3, 4]
+    assert library.campaign_ids(CLUB, "rubric") == {RUBRIC["id"], "other"}
+
+
 def test_drafts_and_what_is_heard_under_a_draft_use_facts_and_archived_scripts_do_not(library: Library) -> None:
     library.add(make_script("draft-2", facts=["delivery"], say=["Soon."]), "mei")
     library.revise("price-1", 1, "mei", say=["Let me explain."], facts=[])

@@ -4,15 +4,18 @@ import shutil
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
 from graph.feedback import mark_turn
+from graph.incidents import Reply, recorded_replies
 from graph.settings import get_settings
 from guardrails.check import check_reply
 from scripts_library.fact_sheet import fact_sheet
 from tests.graph.calls_made import keep, outcome, turn_of
 from tests.ui.test_calls import NASTY, fine, markdown, opened, texts
 from ui.shared import calls, library
+from ui.text import plain
 
 CLAIM = "Our shops double their sales within a week."
 BETTER = "Many shops sell more after some months."
@@ -123,6 +126,26 @@ def test_a_rule_that_somebody_changed_since_it_was_drawn_is_not_published_unseen
     assert {"nobody can promise that", "what Sam wrote"} <= set(texts(page))
     fine(page.button(key="publish_claim_incident-seen-1").click().run())
     assert library().campaign_revision("lantern_local").entries("forbidden")["incident-seen-1"].status == "published"  # type: ignore[union-attr]
+
+
+def test_recorded_answers_are_read_again_only_when_there_are_new_ones_and_only_the_newest(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = drafted("cached")
+    read: list[str] = []
+
+    def newest_two(engine: Engine, campaign: str, language: str) -> list[Reply]:
+        read.append(language)
+        return recorded_replies(engine, campaign, language, newest=2)
+
+    monkeypatch.setattr("graph.page_rule.recorded_replies", newest_two)
+    fine(page.button(key="try_incident-cached-1").click().run())
+    fine(page.run())
+    assert read == ["en"]
+    assert any(plain("Only the newest 2 of ") in caption.value for caption in page.caption)
+    bad_answer("later")
+    fine(page.run())
+    assert read == ["en", "en"]
 
 
 def test_another_rules_change_stands_in_nobodys_way(home: Path) -> None:

@@ -118,7 +118,7 @@ def test_a_forbidden_claim_is_written_in_plain_words_tried_and_published() -> No
     app.selectbox(key="entry_severity").set_value("low")
     app.radio(key="entry_status").set_value("published")
     click(app, "entry_try")
-    assert any(entry.value.startswith("Of ") and "would have stopped 1." in entry.value for entry in app.info)
+    assert any(entry.value.startswith("It would have stopped 1 of ") for entry in app.info)
     assert said in [text.value for text in app.text]
     assert latest().version == 1, "trying saves nothing"
     app.text_area(key="entry_must_not_match").set_value(said)
@@ -129,6 +129,17 @@ def test_a_forbidden_claim_is_written_in_plain_words_tried_and_published() -> No
     assert not app.error
     made = next(claim for claim in latest().forbidden if claim.reason == "We do not talk like that.")
     assert (made.id, made.severity, made.status, len(made.patterns["en"])) == ("rule-1", "low", "published", 2)
+
+
+def test_a_removed_claims_name_is_never_given_to_another() -> None:
+    kept = latest().forbidden
+    revise(forbidden=[*kept, {"id": "rule-1", "reason": "No.", "patterns": {"en": ["never"]}}])
+    revise(forbidden=kept)
+    app = click(tab("forbidden"), "entry_add")
+    app.text_input(key="entry_reason").set_value("Something else.")
+    app.text_area(key="entry_words_en").set_value("ever")
+    click(app, "entry_save")
+    assert {entry.id for entry in latest().forbidden} - {entry.id for entry in kept} == {"rule-2"}
 
 
 def test_a_broken_or_endless_search_pattern_is_refused_in_words() -> None:

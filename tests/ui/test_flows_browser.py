@@ -81,12 +81,12 @@ def test_the_hole_is_found_filled_tried_published_heard_in_a_running_call_and_ta
     manager.write(f"try_{script}_line", LINE).press(f"try_{script}_ask").sees("Your script was found")
     customer.say(LINE + "!").bubbles(5)
     assert ANSWER not in customer.said()[-1], "a draft reached a customer"
-    manager.press("publish").press("publish_now").sees("Published")
+    manager.press("publish").press("publish_now").sees("Published: running calls")
     customer.say(LINE + "!!").bubbles(7)
     assert ANSWER in customer.said()[-1]
     manager.page.get_by_text("Version 1 ·").click()
     manager.press("back_1").press("back_now_1").sees("Back to version 1")
-    manager.press("archive").sees("Archived")
+    manager.press("archive").sees("Archived: no call")
     customer.press("new_call").press("start").bubbles(1)
     customer.say(LINE).bubbles(3)
     assert ANSWER not in customer.said()[-1]
@@ -103,7 +103,7 @@ def test_two_people_edit_one_script_while_a_call_runs_and_nothing_is_lost(chromi
     ada.press("put_mine_on_top").sees("Saved as a draft")
     assert ada.at(f"edit_{script}_title").locator("input").input_value() == "Ada's title"
     customer.say("It sounds like a scam").bubbles(5)
-    ada.press("publish").press("publish_now").sees("Published")
+    ada.press("publish").press("publish_now").sees("Published: running calls")
     customer.say("There must be a catch").bubbles(7)
     bob.go(f"desk?script={script}").sees("Ada's title")
 
