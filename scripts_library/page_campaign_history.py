@@ -7,10 +7,9 @@ from scripts_library.campaign_edits import CampaignRevision, EntryChange, change
 from scripts_library.page_campaign_form import fields_of, said
 from scripts_library.page_state import notice
 from ui.access import require
-from ui.chat_start import local_time
 from ui.shared import library
 from ui.text import plain, show
-from ui.words import t
+from ui.words import local_time, t
 
 SHOWN = 30
 """Versions that are shown, the newest first."""

@@ -117,10 +117,10 @@ def test_scripts_are_read_for_facts_in_use_only_when_one_has_changed(library: Li
 
 
 def test_the_newest_versions_come_alone_and_removed_names_stay_taken(library: Library) -> None:
-    for version, rubric in enumerate(([RUBRIC], [], [{**RUBRIC, "id": "other"}]), 1):
+    for version, rubric in enumerate(([RUBRIC], [], [RUBRIC.model_copy(update={"id": "other"})]), 1):
         library.revise_campaign(CLUB, version, "mei", rubric=rubric)
     assert [one.version for one in library.campaign_history(CLUB, 2)] == [3, 4]
-    assert library.campaign_ids(CLUB, "rubric") == {RUBRIC["id"], "other"}
+    assert library.campaign_ids(CLUB, "rubric") == {RUBRIC.id, "other"}
 
 
 def test_drafts_and_what_is_heard_under_a_draft_use_facts_and_archived_scripts_do_not(library: Library) -> None:
