@@ -11,7 +11,7 @@ from ui.access import require
 from ui.jobs import Progress, show_job, start_job
 from ui.shared import calls
 from ui.text import plain, show
-from ui.words import t
+from ui.words import local_time, t
 
 _RESULT = "bad_answers_result"
 MOST = 50
@@ -58,7 +58,7 @@ def _ask_again(marked: list[MarkedTurn], progress: Progress) -> dict[tuple[str, 
 
 def _show(one: MarkedTurn, again: TurnRecord | None) -> None:
     with st.container(border=True):
-        st.caption(t("quality.bad_by", author=plain(one.mark["author"]), at=one.mark["at"][:16].replace("T", " ")))
+        st.caption(t("quality.bad_by", author=plain(one.mark["author"]), at=local_time(one.mark["at"])))
         for label, text in (
             (t("quality.column_line"), one.customer),
             (t("quality.said"), one.reply),

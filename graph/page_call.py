@@ -13,11 +13,10 @@ from graph.page_parts import campaign_data, campaign_title, go, show_facts, show
 from graph.page_takeover import answer_box, what_to_know
 from graph.records import ConversationRecord, Mark, TurnRecord
 from ui.access import require
-from ui.chat_start import local_time
 from ui.shared import calls
 from ui.text import plain, show
 from ui.why import explain, slot_name
-from ui.words import t
+from ui.words import local_time, t
 
 SHOWN = 20
 """Turns of a long call that are shown at first: the newest, or those around the one asked for."""

@@ -11,11 +11,10 @@ from graph.export import Use, json_lines, mark_rows, outcomes_csv
 from graph.page_parts import campaign_title, go, show_notice, since, span
 from scripts_library.schema import STAGES
 from ui.access import guarded, may, require
-from ui.chat_start import local_time
 from ui.shared import calls, library
 from ui.text import plain, show
 from ui.why import stage_name
-from ui.words import t
+from ui.words import local_time, t
 
 PAGE = 50
 """Calls a page."""
@@ -179,7 +178,7 @@ def _files(campaign: str) -> None:
 
     def marks(use: Use) -> Callable[[], bytes]:
         def rows() -> bytes:
-            return json_lines(mark_rows(calls().store, use, campaign))
+            return json_lines(mark_rows(calls().store, use, campaign)).encode()
 
         return rows
 
@@ -194,7 +193,8 @@ def _files(campaign: str) -> None:
             on_click="ignore",
             icon=icon,
         )
-        for use, key in (("training", "marks"), ("evaluation", "cases")):
+        uses: tuple[tuple[Use, str], ...] = (("training", "marks"), ("evaluation", "cases"))
+        for use, key in uses:
             st.download_button(
                 t(f"calls.{key}_download"),
                 guarded("supervisor", marks(use)),

@@ -11,11 +11,10 @@ from scripts_library.campaign_edits import CampaignRevision
 from scripts_library.page_campaign_history import overtaken
 from scripts_library.schema import ForbiddenClaim, RubricLine
 from ui.access import may, require
-from ui.chat_start import local_time
 from ui.shared import library
 from ui.text import plain, show
 from ui.why import named
-from ui.words import t
+from ui.words import local_time, t
 
 Entry = ForbiddenClaim | RubricLine
 SHOWN_VERSIONS = 10

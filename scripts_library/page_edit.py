@@ -1,6 +1,6 @@
 """One script in the desk: edit, compare, publish, archive, take back; and a new one."""
 
-from typing import Any, cast
+from typing import Any
 
 import streamlit as st
 
@@ -22,7 +22,7 @@ from scripts_library.page_state import (
 )
 from scripts_library.page_translate import translate_button
 from scripts_library.page_try import try_draft
-from scripts_library.schema import STAGES, Language, Script
+from scripts_library.schema import STAGES, Script
 from scripts_library.store import changed_fields
 from ui.access import require
 from ui.shared import calls, library
@@ -218,7 +218,7 @@ def new_script(campaign: str) -> None:
     fresh = {"id": free_id(campaign, str(language), said["stage"], said["intent"], taken), "campaign": campaign}
     fresh |= {"language": language, "source": _source(asked), **said}
     wrong = faults("new", fresh, data)
-    for line in stopped_lines(data, cast(Language, language), said["say"]):
+    for line in stopped_lines(data, language, said["say"]):
         st.warning(line, icon=":material/shield:")
     pressed = st.button(t("desk.save_draft"), key="save_new", type="primary")
     if pressed or said["title"] or said["say"]:

@@ -11,7 +11,7 @@ from scripts_library.store import changed_fields
 from ui.access import require
 from ui.shared import library
 from ui.text import plain, show
-from ui.words import t
+from ui.words import local_time, t
 
 _SHOWN = ("title", "situation", "outline", "say")
 
@@ -50,7 +50,7 @@ def history(latest: Script, live: int | None) -> None:
             version=script.version,
             action=t(f"desk.did_{revision.action}"),
             author=plain(revision.author or "–"),
-            at=revision.at[:16].replace("T", " "),
+            at=local_time(revision.at),
         )
         mark = t("desk.heard_now") if script.version == live else ""
         with st.expander(

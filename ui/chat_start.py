@@ -1,9 +1,7 @@
 """The chat page before a call: choose what the call is about, or a call to go on with."""
 
 import uuid
-from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import streamlit as st
 
@@ -15,7 +13,7 @@ from ui.access import may
 from ui.shared import calls, library, models, settings
 from ui.text import plain
 from ui.why import named
-from ui.words import language, t
+from ui.words import language, local_time, t
 
 CALL, TURN, NOTICE, TALKING = "_call", "_turn", "_notice", "_talking"
 """What a session remembers: its call, the turn that it sent, a line to show once, the call in which a customer talks."""
@@ -165,9 +163,3 @@ def show_notice(*, keep: bool = False) -> None:
 def model_name(model: str) -> str:
     """Return what a model of `models()` is called; one that a server chooses by itself has no name of its own."""
     return model or model_label(settings())
-
-
-def local_time(moment: str) -> str:
-    """Return a recorded time as the session's clock shows it."""
-    zone = ZoneInfo(st.context.timezone) if st.context.timezone else UTC
-    return datetime.fromisoformat(moment).astimezone(zone).strftime("%Y-%m-%d %H:%M")

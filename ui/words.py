@@ -1,8 +1,10 @@
 """The interface's words, in English and Chinese: data in `ui/words/*.yaml`, read by key."""
 
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, cast
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 import yaml
@@ -63,3 +65,9 @@ def t(key: str, **values: object) -> str:
 def words(file: str) -> dict[str, dict[Language, str]]:
     """Return one file of words: name → language → text."""
     return cast(dict[str, dict[Language, str]], yaml.safe_load((FOLDER / f"{file}.yaml").read_text(encoding="utf-8")))
+
+
+def local_time(moment: str) -> str:
+    """Return a recorded time as the session's clock shows it."""
+    zone = ZoneInfo(st.context.timezone) if st.context.timezone else UTC
+    return datetime.fromisoformat(moment).astimezone(zone).strftime("%Y-%m-%d %H:%M")
