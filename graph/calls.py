@@ -56,8 +56,14 @@ _KEEP_OUTCOME = (
 class CallStore:
     """Calls and turns in SQL."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, *, webhook: bool = False) -> None:
+        """Open the store, making its tables.
+
+        Args:
+            engine: Of the database.
+            webhook: Whether a webhook is to hear of the outcomes of calls that finish; else the outbox takes none.
+        """
+        self.engine, self._webhook = engine, webhook
         metadata.create_all(engine)
         backfill(engine)
 
@@ -128,7 +134,8 @@ class CallStore:
             derive(connection, record, row["campaign"], outcome["status"], dict(row) if row["status"] else None)
             if outcome["objections"] != before["objections"]:
                 write_objections(connection, call, outcome)
-            announce(connection, call, before, outcome, record["at"], f"msg_{uuid.uuid4().hex}")
+            if self._webhook:
+                announce(connection, call, before, outcome, record["at"], f"msg_{uuid.uuid4().hex}")
             if outcome["status"] == "opted_out" and row["contact"]:
                 listed = select(do_not_contact.c.call).where(do_not_contact.c.contact == row["contact"])
                 if not connection.scalar(listed):

@@ -1,5 +1,6 @@
 """Outcomes of calls for a webhook: kept in the transaction that ends the call, and sent until the receiver has taken them.
 
+Kept are the outcomes of calls that finish while SALESMAN_WEBHOOK_URL is set: a webhook that is set later hears of no earlier call.
 Requests follow Standard Webhooks (https://www.standardwebhooks.com): `webhook-id`, `webhook-timestamp`, `webhook-signature`. A message
 keeps its id however often it is sent, so that a receiver can tell a repetition. A call's messages go out in order. Whoever sends
 claims a message for `LEASE` seconds: two processes never send one at the same time, and what a killed process had claimed is sent
@@ -143,8 +144,12 @@ class Outbox:
         """
         taken = failed = 0
         since = time.time()
-        while not self._stopped.is_set() and (row := self._claim(since if now else None)) is not None:
-            error = self._post(row)
+        if now:
+            with writing(self._engine) as connection:
+                paused = outbox_table.c.sent_at.is_(None) & (outbox_table.c.claimed_until < since)
+                connection.execute(update(outbox_table).where(paused).values(next_at=0.0))
+        while not self._stopped.is_set() and (row := self._claim(since)) is not None:
+            error = self._try(row)
             self._settle(row, error)
             taken, failed = taken + (not error), failed + bool(error)
         return taken, failed
@@ -173,29 +178,37 @@ class Outbox:
                 self._stopped.wait(FIRST_PAUSE)
             self._stopped.wait(POLL)
 
-    def _claim(self, not_tried_since: float | None) -> Mapping[str, Any] | None:
-        """Take the oldest message that is due and that nobody holds, and of its call the first unsent one."""
+    def _claim(self, due_at: float) -> Mapping[str, Any] | None:
+        """Take a message that was due at a time, that nobody holds, and that is the first unsent one of its call.
+
+        The index of unsent messages by `next_at` finds it without sorting. A claimed message is not due before its claim
+        runs out, so that claims to come do not meet it.
+        """
         now, table = time.time(), outbox_table
         earlier = table.alias()
         blocked = select(earlier.c.id).where(
             earlier.c.call == table.c.call, earlier.c.sent_at.is_(None), earlier.c.id < table.c.id
         )
-        query = select(table).where(table.c.sent_at.is_(None), table.c.claimed_until < now, ~blocked.exists())
-        if not_tried_since is None:
-            query = query.where(table.c.next_at <= now)
-        else:  # a failed attempt ends its claim at that moment
-            query = query.where(table.c.claimed_until < not_tried_since)
-        query = query.order_by(table.c.id).limit(1).with_for_update(skip_locked=True)
+        due = (table.c.sent_at.is_(None), table.c.next_at <= due_at, table.c.claimed_until < now)
+        query = select(table).where(*due, ~blocked.exists()).order_by(table.c.next_at).limit(1)
         with writing(self._engine) as connection:
-            row = connection.execute(query).mappings().first()
+            row = connection.execute(query.with_for_update(skip_locked=True)).mappings().first()
             if row is None:
                 return None
-            claim = {"claim": uuid.uuid4().hex, "claimed_until": now + self._lease, "attempts": row["attempts"] + 1}
-            connection.execute(update(table).where(table.c.id == row["id"]).values(**claim))
+            until = now + self._lease
+            claim = {"claim": uuid.uuid4().hex, "claimed_until": until, "attempts": row["attempts"] + 1}
+            connection.execute(update(table).where(table.c.id == row["id"]).values(next_at=until, **claim))
             return {**row, **claim}
 
+    def _try(self, row: Mapping[str, Any]) -> str:
+        """Send a message and return what went wrong; whatever it is, the message keeps it and waits."""
+        try:
+            return self._post(row)
+        except Exception as error:  # noqa: BLE001 - one message that cannot be made must not stop the others
+            return f"{type(error).__name__}: {error}"[:300]
+
     def _post(self, row: Mapping[str, Any]) -> str:
-        """Send a message and return what went wrong; empty when the receiver has taken it."""
+        """Send a message and return what the receiver answered instead of taking it."""
         from standardwebhooks.webhooks import Webhook
 
         body = json.dumps(self._content(row), ensure_ascii=False)
@@ -206,12 +219,8 @@ class Outbox:
             "webhook-timestamp": str(int(at.timestamp())),
             "webhook-signature": Webhook(self._receiver.secret).sign(row["message"], at, body),
         }
-        try:
-            url = self._receiver.url
-            with self._client.stream("POST", url, content=body.encode(), headers=headers) as answer:
-                return "" if answer.is_success else f"HTTP {answer.status_code}"
-        except httpx.HTTPError as error:
-            return f"{type(error).__name__}: {error}"[:300]
+        with self._client.stream("POST", self._receiver.url, content=body.encode(), headers=headers) as answer:
+            return "" if answer.is_success else f"HTTP {answer.status_code}"
 
     def _content(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the receiver reads, without personal data."""

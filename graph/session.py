@@ -64,7 +64,7 @@ class Calls:
         self.answering: Answering = answering
         self.resources = get_resources(self.settings)
         self.engine = engine_for(self.settings)
-        self.store = CallStore(self.engine)
+        self.store = CallStore(self.engine, webhook=bool(self.settings.webhook_url.strip()))
         self.saver = open_checkpointer(self.settings)
         self.graph = build_graph(self.saver)
         self._unkept = build_graph()

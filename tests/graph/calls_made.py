@@ -52,9 +52,11 @@ def turn_of(call: str, turn: int, customer: str = "How much?", reply: str = "It 
     return made | more  # type: ignore[return-value]
 
 
-def keep(engine: Engine, call: str, turns: list[TurnRecord], end: Outcome, **header: Any) -> None:
+def keep(
+    engine: Engine, call: str, turns: list[TurnRecord], end: Outcome, *, webhook: bool = False, **header: Any
+) -> None:
     """Keep turns of a call, a fresh one with an opening; the last of them has the given outcome."""
-    store = CallStore(engine)
+    store = CallStore(engine, webhook=webhook)
     if not store.exists(call):
         store.open(call, {**HEADER, **header})
     if turns[0]["turn"] and not store.record(call)["turns"]:

@@ -6,24 +6,30 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import update
+from sqlalchemy import delete, event, update
 from typer.testing import CliRunner
 
 from cli import app
-from graph.call_tables import outbox_table
+from graph.call_tables import call_table, outbox_table
 from graph.calls import CallStore
 from graph.errors import BadInput
 from graph.outbox import Outbox, Receiver, messages, start_outbox
+from graph.session import Calls
 from graph.settings import Settings
 from scripts_library.database import engine_for, writing
-from tests.graph.calls_made import keep, objection, outcome, turn_of
+from tests.graph import calls_made
+from tests.graph.calls_made import objection, outcome, turn_of
 from tests.graph.test_tracing import until
 from tests.graph.trace_receiver import refusing_url
 from tests.graph.webhook import SECRET, Taken, webhook
+
+keep = partial(calls_made.keep, webhook=True)
 
 
 def settings_for(home: Path, url: str, secret: str = SECRET) -> Settings:
@@ -67,6 +73,66 @@ def test_an_outcome_is_sent_once_when_it_is_final_and_again_when_it_changes(load
         assert [entry["data"]["outcome"]["status"] for entry in (first, second)] == ["won", "declined"], "in order"
         assert messages(engine) == []
         assert [message.status for message in messages(engine, unsent=False)] == ["won", "declined"]
+
+
+def test_without_a_webhook_nothing_is_kept_for_one(loaded_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALESMAN_LLM", "fake/scripted")
+    for url, kept in (("", []), ("http://127.0.0.1:9/hook", ["opted_out"])):
+        settings = Settings(home=loaded_home, webhook_url=url, webhook_secret=SecretStr(SECRET), _env_file=None)
+        calls = Calls(settings)
+        call = calls.start("lantern_local", language="en")["call"]
+        assert calls.turn(call, "Never call me again. Take me off your list.")["outcome"] == "opted_out"
+        assert [message.status for message in messages(calls.engine)] == kept
+        calls.close()
+
+
+def test_what_is_due_is_found_without_sorting_or_reading_what_was_sent(loaded_home: Path) -> None:
+    settings = settings_for(loaded_home, refusing_url())
+    a_won_call(settings)
+    asked: list[tuple[str, Any]] = []
+    engine = engine_for(settings)
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        outbox_of(settings)._claim(time.time())
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    statement, parameters = next(pair for pair in asked if pair[0].startswith("SELECT"))
+    with engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+    steps = " / ".join(str(row[-1]) for row in plan)
+    assert "USING INDEX outbox_unsent" in steps
+    assert "SCAN" not in steps
+    assert "TEMP B-TREE" not in steps
+
+
+def test_a_message_that_cannot_be_made_says_why_and_waits_while_others_go(loaded_home: Path) -> None:
+    with webhook() as taken:
+        settings = settings_for(loaded_home, taken.url)
+        a_won_call(settings, "broken")
+        with writing(engine_for(settings)) as connection:
+            connection.execute(delete(call_table))
+        a_won_call(settings, "whole")
+        assert outbox_of(settings).send_due() == (1, 1)
+        assert outbox_of(settings).send_due() == (0, 0), "not due yet"
+        (held,) = messages(engine_for(settings))
+        assert (held.call, held.attempts) == ("broken", 1)
+        assert held.error.startswith("NoResultFound")
+
+
+def test_sending_all_at_once_tries_each_paused_message_once_however_long_it_takes(
+    loaded_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graph.outbox.FIRST_PAUSE", 0.0)
+    settings = settings_for(loaded_home, refusing_url())
+    for number in range(5):
+        a_won_call(settings, f"c{number}")
+    assert outbox_of(settings).send_due(now=True) == (0, 5)
+    assert outbox_of(settings).send_due(now=True) == (0, 5)
+    assert [message.attempts for message in messages(engine_for(settings))] == [2] * 5
 
 
 def test_a_final_outcome_that_is_taken_back_is_told(loaded_home: Path) -> None:
