@@ -1,5 +1,6 @@
 """From a bad mark to a rule, or to a line for the judges: written, tried on recorded calls, kept as a draft or published."""
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -10,9 +11,12 @@ from graph.incidents import name_of, pattern_of, recorded_count, recorded_replie
 from graph.page_parts import campaign_data, go, notice
 from graph.records import Mark, TurnRecord
 from scripts_library.campaign_edits import CampaignRevision, ClaimFound, try_claim
+from scripts_library.loading import schema_problems
+from scripts_library.page_campaign_form import fault as in_words
 from scripts_library.page_campaign_history import overtaken
 from scripts_library.schema import Campaign, ForbiddenClaim, Language, RubricLine
 from ui.access import require
+from ui.faults import fault
 from ui.shared import calls, library
 from ui.text import plain, show
 from ui.words import t
@@ -76,7 +80,7 @@ def show_matches(campaign: str, claim: ForbiddenClaim) -> None:
         try:
             st.session_state[_TRIED] = (asked, *_matches(campaign, claim))
         except BadInput as error:
-            st.error(plain(error))
+            st.error(plain(fault(error)))
             return
     _, found, of = st.session_state[_TRIED]
     st.info(t("calls.rule_tried", n=len(found), of=of))
@@ -107,7 +111,7 @@ def change(campaign: str, base: CampaignRevision, author: str, **changes: Any) -
     except StaleEdit:
         overtaken(base, library().campaign_revision(campaign))
     except BadInput as error:
-        st.error(plain(error))
+        st.error(plain(fault(error)))
     else:
         return True
     return False
@@ -206,8 +210,8 @@ def _rubric(campaign: Campaign, turn: TurnRecord, mark: Mark) -> RubricLine | st
 
 
 def wrong(error: ValidationError) -> str:
-    """Return what pydantic found, safe to show as Markdown."""
-    return "; ".join(plain(f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}") for entry in error.errors())
+    """Return what does not fit the schema, in words, safe to show as Markdown."""
+    return " · ".join(in_words(replace(problem, loc=("", *problem.loc))) for problem in schema_problems(error))
 
 
 def _keep(campaign: str, made: ForbiddenClaim | RubricLine, author: str, status: str) -> None:

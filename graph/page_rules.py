@@ -11,6 +11,7 @@ from scripts_library.campaign_edits import CampaignRevision
 from scripts_library.page_campaign_history import overtaken
 from scripts_library.schema import ForbiddenClaim, RubricLine
 from ui.access import may, require
+from ui.faults import fault
 from ui.shared import library
 from ui.text import plain, show
 from ui.why import named
@@ -134,7 +135,7 @@ def _roll_back(campaign: str, version: int, seen: CampaignRevision) -> None:
         _ask(campaign, version, latest)
         overtaken(seen, latest)
     except BadInput as error:
-        st.error(plain(error))
+        st.error(plain(fault(error)))
     else:
         notice("rule_rolled_back")
         st.rerun()

@@ -11,6 +11,7 @@ from scripts_library.page_campaign_form import begun, draw, entry_of, fault, sai
 from scripts_library.page_campaign_history import campaign_history, overtaken, show_change
 from scripts_library.page_state import go, notice
 from scripts_library.schema import Fact, ForbiddenClaim, Language
+from ui import faults
 from ui.access import require
 from ui.shared import library
 from ui.text import plain, show
@@ -216,7 +217,7 @@ def _save(campaign: str, part: str, base: CampaignRevision, entries: list[Any], 
     except StaleEdit:
         overtaken(base, library().campaign_revision(campaign))
     except SalesmanError as error:
-        st.error(plain(error))
+        st.error(plain(faults.fault(error)))
     else:
         _close()
         notice(done)

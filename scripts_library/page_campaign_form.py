@@ -11,32 +11,15 @@ from guardrails.quantities import allowed_quantities
 from scripts_library.campaign_edits import Entry
 from scripts_library.problem import Problem
 from scripts_library.schema import Fact, ForbiddenClaim, Language, RubricLine
+from ui import faults
 from ui.text import plain
 from ui.words import t
 
 SEVERITIES = ("high", "medium", "low")
 STATUSES = ("published", "draft")
 _NEW = {"forbidden": "rule", "rubric": "line"}
-_FAULTS = {
-    "no regular expression": "pattern",
-    "may take for ever": "slow",
-    "matches even an empty": "empty_pattern",
-    "longer than": "long",
-    "nothing to look for": "no_pattern",
-    "the patterns miss": "missed",
-    "the patterns catch": "caught",
-    "nothing in a language": "no_text",
-    "no text": "no_text",
-    "a fact is not filled": "braces",
-    "id used twice": "twice",
-    "string should match": "name",
-    "string should have at least": "no_text",
-    "string should have at most": "too_long",
-    "a fact in use": "used",
-    "unknown fact in a placeholder": "spoken",
-    "list should have at least": "last_fact",
-}
-"""How a problem's message begins → the words for it."""
+_FAULTS = {"unknown fact in a placeholder": "spoken", "list should have at least": "last_fact"}
+"""How a problem's message begins → words for it that hold in these forms alone."""
 
 
 def begun(part: str, entry: Entry | None, languages: Sequence[Language]) -> dict[str, Any]:
@@ -138,8 +121,8 @@ def fault(problem: Problem) -> str:
     names += [t(f"common.language_{part}") for part in place if part in ("en", "zh")]
     where = ", ".join(names)
     key = next((key for begin, key in _FAULTS.items() if problem.message.startswith(begin)), "")
-    words = t(f"campaign.fault_{key}", value=plain(problem.value)) if key else plain(problem.text())
-    return f"{where}: {words}" if where else words
+    words = t(f"campaign.fault_{key}", value=problem.value) if key else faults.fault(problem.text())
+    return f"{where}: {plain(words)}" if where else plain(words)
 
 
 def _fact(languages: Sequence[Language], *, new: bool) -> None:

@@ -7,6 +7,7 @@ from scripts_library.campaign_edits import CampaignRevision, EntryChange, change
 from scripts_library.page_campaign_form import fields_of, said
 from scripts_library.page_state import notice
 from ui.access import require
+from ui.faults import fault
 from ui.shared import library
 from ui.text import plain, show
 from ui.words import local_time, t
@@ -102,7 +103,7 @@ def _back_to(campaign: str, version: CampaignRevision, latest: CampaignRevision)
             st.session_state[asked] = library().campaign_revision(campaign)
             overtaken(seen, st.session_state[asked])
         except SalesmanError as error:
-            st.error(plain(error))
+            st.error(plain(fault(error)))
         else:
             notice(t("campaign.went_back", version=version.version))
             st.rerun()

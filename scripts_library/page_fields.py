@@ -12,6 +12,7 @@ from scripts_library.loading import CampaignData, schema_problems
 from scripts_library.page_state import intents_of, stages
 from scripts_library.problem import Problem
 from scripts_library.schema import Language, Script
+from ui.faults import fault
 from ui.text import plain
 from ui.why import named
 from ui.words import t
@@ -113,9 +114,7 @@ def _fault(problem: Problem) -> str:
     where = t(f"desk.field_{name}") if name in FIELDS else plain(name)
     line = problem.loc[1] if len(problem.loc) > 1 else None
     at = f" ({t('desk.line', n=line + 1)})" if isinstance(line, int) else ""
-    if not problem.value and problem.message.startswith(("list should", "string should", "missing")):
-        return f"{where}{at}: {t('desk.is_empty')}"
-    return f"{where}{at}: {plain(problem.text())}"
+    return f"{where}{at}: {plain(fault(problem.text()))}"
 
 
 def _placeholders(data: CampaignData, language: str) -> None:
