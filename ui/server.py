@@ -55,6 +55,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
                 "server.port": port,
                 "server.headless": True,
                 "server.fileWatcherType": "none",
+                "server.maxUploadSize": 20,
                 "browser.gatherUsageStats": False,
                 "client.showErrorDetails": "none",
                 "client.toolbarMode": "minimal",
