@@ -25,6 +25,7 @@ from scripts_library.page_try import try_draft
 from scripts_library.schema import STAGES, Script
 from scripts_library.store import changed_fields
 from ui.access import require
+from ui.faults import fault
 from ui.shared import calls, library
 from ui.text import plain, show
 from ui.words import t
@@ -35,7 +36,7 @@ def edit_script(script_id: str) -> None:
     try:
         latest = library().get(script_id)
     except SalesmanError as error:
-        st.error(plain(error))
+        st.error(plain(fault(error)))
         if st.button(t("desk.back"), key="back"):
             go()
         return
@@ -134,7 +135,7 @@ def _do(slot: str, action: Any, done: str, *, keep: bool = False) -> None:
             notice(t("desk.changed_meanwhile"), fine=False)
         st.rerun()
     except SalesmanError as error:
-        st.error(plain(error))
+        st.error(plain(fault(error)))
         return
     forget(slot)
     notice(done)
@@ -194,7 +195,7 @@ def new_script(campaign: str) -> None:
     try:
         copy = library().get(asked["copy"]) if asked.get("copy") else None
     except SalesmanError as error:
-        st.error(plain(error))
+        st.error(plain(fault(error)))
         return
     wanted = copy.language if copy else asked.get("language", languages[0])
     language = st.segmented_control(
@@ -229,7 +230,7 @@ def new_script(campaign: str) -> None:
         try:
             saved = library().add(Script.model_validate(fresh), author)
         except SalesmanError as error:
-            st.error(plain(error))
+            st.error(plain(fault(error)))
             return
         forget("new")
         notice(t("desk.saved_new"))

@@ -17,6 +17,7 @@ from scripts_library.preview import PreviewRow
 from scripts_library.progress import Progress
 from scripts_library.schema import Script
 from ui.access import guarded, require
+from ui.faults import fault
 from ui.jobs import show_job, start_job
 from ui.shared import library
 from ui.text import plain, show
@@ -59,7 +60,7 @@ def _import() -> None:
     try:
         rows = _preview(given.file_id, name, data)
     except BadInput as error:
-        st.error(t("files.unreadable", reason=plain(error)))
+        st.error(t("files.unreadable", reason=plain(fault(error))))
         return
     counts = Counter(row.action for row in rows)
     if not rows:
@@ -203,7 +204,7 @@ def _show_errors(rows: Sequence[PreviewRow]) -> None:
         st.markdown(f"**{t('files.row', n=row.number)}** · {plain(row.title or row.id)}")
         for error in row.errors:
             match = _PLACE.fullmatch(error)
-            show(f"{_where(match)}: {match[3]}" if match else error)
+            show(f"{_where(match)}: {fault(match[3])}" if match else fault(error))
     if len(wrong) > _SHOWN:
         st.caption(t("files.more_wrong", n=len(wrong) - _SHOWN))
 

@@ -9,6 +9,7 @@ from scripts_library.page_state import notice
 from scripts_library.schema import Script
 from scripts_library.store import changed_fields
 from ui.access import require
+from ui.faults import fault
 from ui.shared import library
 from ui.text import plain, show
 from ui.words import local_time, t
@@ -87,7 +88,7 @@ def _back_to(script: Script, latest: Script, live: int | None) -> None:
         try:
             library().roll_back(latest.id, script.version, latest.version, author)
         except SalesmanError as error:
-            st.error(plain(error))
+            st.error(plain(fault(error)))
             return
         notice(t("desk.went_back", version=script.version))
         st.rerun()

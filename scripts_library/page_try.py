@@ -8,6 +8,7 @@ from graph.errors import SalesmanError
 from graph.works import recent_lines
 from scripts_library.page_state import campaign_data, stages
 from scripts_library.schema import STAGES, Script
+from ui.faults import fault
 from ui.shared import calls, library
 from ui.text import plain, show
 from ui.why import explain
@@ -72,7 +73,7 @@ def _ask(slot: str, campaign: str, language: str, stage: str, drafts: Sequence[s
                 )
             st.session_state[f"_{slot}_answer"] = (version, answer)
         except SalesmanError as error:
-            st.error(plain(error))
+            st.error(plain(fault(error)))
     answered, answer = st.session_state.get(f"_{slot}_answer", (version, None))
     if answer is None or answered != version:
         return

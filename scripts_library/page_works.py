@@ -11,6 +11,7 @@ from graph.works import what_works
 from scripts_library.page_state import campaign_data, notice, place_of
 from scripts_library.schema import Script
 from ui.access import require
+from ui.faults import fault
 from ui.shared import calls, library
 from ui.text import plain
 from ui.words import t
@@ -119,7 +120,7 @@ def _start(campaign: str) -> None:
             try:
                 experiments.start(calls().engine, library(), first, second, author)
             except SalesmanError as error:
-                st.error(plain(error))
+                st.error(plain(fault(error)))
                 return
             notice(t("desk.test_started"))
             st.rerun()

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from graph.errors import Cancelled, SalesmanError
+from ui.faults import fault
 from ui.text import plain
 from ui.words import t
 
@@ -89,7 +90,7 @@ def show_job(key: str) -> Any:
         return None
     del st.session_state[_slot(key)]
     if job.state == "failed":
-        st.error(plain(job.error))
+        st.error(plain(fault(job.error)))
     elif job.state == "cancelled":
         st.info(t("common.job_cancelled", title=plain(job.title)))
     return job.result

@@ -123,14 +123,14 @@ def test_a_bad_file_shows_every_error_by_row_and_changes_nothing() -> None:
         "Approved lines, line 1",
         "Id",
     ]
-    assert "unknown intent (nope)" in reasons[1]
+    assert "no such customer's intent: nope" in reasons[1]
     assert "{cost}" in reasons[2]
     assert not {script.id for script in library().list()} & {"mine-01", "mine-02", "bad-01"}
 
 
 FILES: list[tuple[str, bytes, str]] = [
-    ("latin.csv", "id,title\nx,é\n".encode("latin-1"), "latin.csv is not UTF-8"),
-    ("head.csv", b"id,titel\nx,y\n", "head.csv: row 1: header"),
+    ("latin.csv", "id,title\nx,é\n".encode("latin-1"), "latin.csv is saved in another text encoding"),
+    ("head.csv", b"id,titel\nx,y\n", "head.csv: Row 1: the first row must name the columns"),
     ("map.yaml", b"id: x\n", "not a list of scripts"),
     ("broken.yaml", b"- id: [", "broken.yaml"),
     ("empty.csv", b"id,title\n", "This file holds no script."),

@@ -1,11 +1,13 @@
 """What the library says is wrong reaches people in their language, without names of commands and of the code."""
 
 import ast
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from streamlit.testing.v1 import AppTest
 
 import ui.words
 from graph.errors import BadInput
@@ -13,6 +15,7 @@ from scripts_library.loading import schema_problems
 from scripts_library.problem import Problem
 from scripts_library.schema import Campaign, Intent, Script
 from scripts_library.transfer import read_rows
+from tests.ui.app import SECONDS
 from ui.faults import fault
 
 ROOT = Path(__file__).parents[2]
@@ -68,6 +71,10 @@ LIBRARY = [
     "The Chroma server http://x does not answer (refused); start it with `chroma run`, or unset SALESMAN_CHROMA_URL",
     "The script index was built with embedding model 'a', but 'b' is in use; rebuild it with `salesman scripts reindex`",
     "Saved, but customers do not hear it yet, until the library is next opened: The Chroma server does not answer",
+    "a.csv is not UTF-8; save it as `CSV UTF-8`",
+    "a.yaml:1: file: cannot be read ('utf-8' codec) – save it as UTF-8 text",
+    "a.csv cannot be read (denied); check the name",
+    "a.yaml:1: file: missing – write it, or name another folder",
     "used in row 2 too (a) – remove one",
     "missing – script a exists; name the version that you edited",
     "you edited version 1, but jun has saved version 2 (title differ) – export it again",
@@ -162,3 +169,29 @@ def test_several_errors_are_said_one_by_one(language: str) -> None:
     assert len(said.splitlines()) == 3
     assert said.splitlines()[2] == "unheard of"
     assert "nothing was changed" not in said and "single brace" not in said
+
+
+def nothing_there() -> None:
+    from scripts_library.page_edit import edit_script
+
+    edit_script("nope")
+
+
+def a_new_one() -> None:
+    from scripts_library.page_edit import new_script
+
+    new_script("lantern_local")
+
+
+@pytest.mark.usefixtures("loaded_home")
+def test_the_desk_and_its_form_speak_chinese() -> None:
+    apps = [AppTest.from_function(page, default_timeout=SECONDS) for page in (nothing_there, a_new_one)]
+    for app in apps:
+        app.session_state["interface_language"] = "zh"
+        app.run()
+    apps[1].text_input(key="new_title").set_value("标题")
+    apps[1].text_area(key="new_say").set_value("你好{").run()
+    said = [entry.value for app in apps for entry in app.error]
+    assert not [app for app in apps if app.exception]
+    assert len(said) == 4
+    assert not [line for line in said if re.search("[a-z]{3}", line.replace("nope", ""))], said
