@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, func, select, update
 
 from graph.call_tables import call_table, outbox_table
 from graph.errors import BadInput
@@ -186,11 +186,10 @@ class Outbox:
         """
         now, table = time.time(), outbox_table
         earlier = table.alias()
-        blocked = select(earlier.c.id).where(
-            earlier.c.call == table.c.call, earlier.c.sent_at.is_(None), earlier.c.id < table.c.id
-        )
+        unsent = func.coalesce(earlier.c.sent_at, "") == ""  # IS NULL makes PostgreSQL read all unsent messages
+        ahead = select(func.count()).where(earlier.c.call == table.c.call, earlier.c.id < table.c.id, unsent)
         due = (table.c.sent_at.is_(None), table.c.next_at <= due_at, table.c.claimed_until < now)
-        query = select(table).where(*due, ~blocked.exists()).order_by(table.c.next_at).limit(1)
+        query = select(table).where(*due, ahead.scalar_subquery() == 0).order_by(table.c.next_at).limit(1)
         with writing(self._engine) as connection:
             row = connection.execute(query.with_for_update(skip_locked=True)).mappings().first()
             if row is None:
