@@ -66,7 +66,8 @@ class Settings(BaseSettings):
     oidc_client_id: str = Field(default="", description="Client id at the identity provider.")
     oidc_client_secret: SecretStr = Field(default=SecretStr(""), description="Client secret there.")
     public_url: str = Field(
-        default="http://localhost:8501", description="Address under which browsers reach the application, for `oidc`."
+        default="http://localhost:8501",
+        description="Address under which browsers reach the application: needed for `oidc`; https keeps sign-in cookies off http.",
     )
     webhook_url: str = Field(
         default="", description="Where outcomes of finished calls are posted (https, or http on this machine)."
