@@ -72,6 +72,7 @@ def fields(slot: str, data: CampaignData, language: str, state: MutableMapping[A
         format_func=facts.__getitem__,
         key=f"{slot}_facts",
         help=t("desk.help_facts"),
+        placeholder=t("desk.no_facts"),
     )
     right.date_input(
         t("desk.field_valid_until"), key=f"{slot}_valid_until", help=t("desk.help_valid_until"), format="YYYY-MM-DD"
