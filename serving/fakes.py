@@ -4,6 +4,7 @@ import json
 import re
 import threading
 import time
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
@@ -51,9 +52,9 @@ class FakeChatModel(BaseChatModel):
     """The requests' messages, oldest first."""
     _lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
 
+    @abstractmethod
     def next_reply(self, messages: Sequence[BaseMessage], wants_json: bool) -> FakeReply:
         """Choose the answer of one request; called with the lock held."""
-        raise NotImplementedError
 
     @property
     def _llm_type(self) -> str:

@@ -1,6 +1,5 @@
 """What people do in the application, whole, in a real browser on a real server."""
 
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,23 +9,12 @@ from playwright.sync_api import Browser, expect
 
 from tests.serving.fault_server import FaultServer
 from tests.ui.app import UNTRUSTED
-from tests.ui.browser import browser, served, settled
+from tests.ui.browser import served, settled
 from tests.ui.screen import Screen
 
 pytestmark = pytest.mark.browser
 LINE = "I'm afraid of bad reviews, one bad review and my shop is finished"
 ANSWER = "Your reply to each review stands right below it"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as running:
-        yield running
-
-
-@pytest.fixture
-def home(template_home: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(template_home, tmp_path / "served"))
 
 
 @pytest.fixture

@@ -1,14 +1,14 @@
 """Signing in, in a real browser: with a password, and through an identity provider."""
 
-import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, TimeoutError, expect
 
 from graph.settings import Settings
-from tests.ui.browser import browser, free_port, served, settled
+from tests.ui.browser import free_port, served, settled
 from tests.ui.identity_provider import identity_provider
 from ui.users import add_user
 
@@ -16,15 +16,15 @@ pytestmark = pytest.mark.browser
 PASSWORD = "correct horse battery"
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as running:
-        yield running
-
-
-@pytest.fixture
-def home(template_home: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(template_home, tmp_path / "served"))
+@contextmanager
+def served_with_provider(home: Path, email: str) -> Iterator[str]:
+    """Serve the application beside an identity provider that lets this one user in."""
+    port = free_port()
+    asked = {"auth": "oidc", "oidc_client_id": "salesman", "oidc_client_secret": "secret"}
+    with identity_provider(email) as description:
+        asked |= {"oidc_metadata_url": description, "public_url": f"http://127.0.0.1:{port}"}
+        with served(home, port=port, **asked) as url:
+            yield url
 
 
 def pages_shown(page: Page) -> list[str]:
@@ -59,19 +59,7 @@ def test_a_password_opens_what_the_users_roles_allow_and_a_reload_keeps_it(chrom
 
 def test_an_identity_provider_says_who_it_is_and_the_users_file_what_they_may_do(chromium: Browser, home: Path) -> None:
     add_user(Settings(home=home), "sue@shop.example", "viewer, supervisor", "")
-    port = free_port()
-    with (
-        identity_provider("sue@shop.example") as description,
-        served(
-            home,
-            port=port,
-            auth="oidc",
-            oidc_metadata_url=description,
-            oidc_client_id="salesman",
-            oidc_client_secret="secret",
-            public_url=f"http://127.0.0.1:{port}",
-        ) as url,
-    ):
+    with served_with_provider(home, "sue@shop.example") as url:
         page = chromium.new_context(locale="en-GB").new_page()
         page.goto(url)
         page.get_by_role("button", name="Sign in").click()
@@ -81,19 +69,7 @@ def test_an_identity_provider_says_who_it_is_and_the_users_file_what_they_may_do
 
 
 def test_somebody_whom_the_users_file_does_not_list_may_do_nothing(chromium: Browser, home: Path) -> None:
-    port = free_port()
-    with (
-        identity_provider("eve@elsewhere.example") as description,
-        served(
-            home,
-            port=port,
-            auth="oidc",
-            oidc_metadata_url=description,
-            oidc_client_id="salesman",
-            oidc_client_secret="secret",
-            public_url=f"http://127.0.0.1:{port}",
-        ) as url,
-    ):
+    with served_with_provider(home, "eve@elsewhere.example") as url:
         page = chromium.new_context(locale="en-GB").new_page()
         page.goto(url)
         page.get_by_role("button", name="Sign in").click()
