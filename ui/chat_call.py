@@ -6,7 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from evaluation.customers import Customer, customers_for
+from evaluation.customers.protocol import Customer
+from evaluation.customers.recorded import customers_for
 from graph.call_list import newest_turn
 from graph.records import ConversationRecord, TurnRecord
 from graph.session import Calls

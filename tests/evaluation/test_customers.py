@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.customers import RecordedCustomer, customers_for
+from evaluation.customers.recorded import RecordedCustomer, customers_for
 from graph.errors import BadInput
 from graph.session import Calls
 from graph.settings import Settings

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from evaluation.customers import customers_for
+from evaluation.customers.recorded import customers_for
 from graph.marks import add_mark
 from graph.session import Calls
 from graph.settings import Settings

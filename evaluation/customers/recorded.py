@@ -1,27 +1,16 @@
-"""Customers that talk by themselves: recorded ones."""
+"""Recorded customers: the lines of one call, said again."""
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
 
 import yaml
 
+from evaluation.customers.protocol import Customer, Note
 from graph.errors import BadInput
 from graph.records import ConversationRecord
 from scripts_library.loading import bundled
 
 RECORDED = "demo_customer.yaml"
-
-
-class Customer(Protocol):
-    """The customer's side of a call; all that it knows of the call is the record, so it goes on wherever a call stands."""
-
-    @property
-    def name(self) -> str:
-        """What people call this customer."""
-
-    def next_line(self, record: ConversationRecord) -> str | None:
-        """Return what the customer says next, or None when the customer has nothing more to say."""
 
 
 class RecordedCustomer:
@@ -47,6 +36,10 @@ class RecordedCustomer:
         """Return the line that follows those said; None after the last one, and once the call is over."""
         said = sum(1 for turn in record["turns"] if turn["customer"])
         return self._lines[said] if said < len(self._lines) and not record["ended"] else None
+
+    def notes(self, record: ConversationRecord) -> list[Note]:
+        """Return nothing: recorded lines carry no meaning of their own."""
+        return []
 
 
 def customers_for(campaign: str, language: str) -> list[Customer]:

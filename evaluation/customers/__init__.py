@@ -1,0 +1,1 @@
+"""Customers that talk by themselves."""

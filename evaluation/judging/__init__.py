@@ -1,0 +1,1 @@
+"""Rubrics, the judges that apply them, and people beside them."""

@@ -1,0 +1,1 @@
+"""What is counted and computed on a finished call, without a model."""

@@ -1,0 +1,1 @@
+"""Figures with their doubts: statistics, report, gate."""

@@ -1,0 +1,1 @@
+"""Runs: scenarios times customers times variants times trials, kept and resumed."""

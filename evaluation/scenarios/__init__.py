@@ -1,0 +1,1 @@
+"""Scenarios: who calls are held with, and what counts as success."""
