@@ -4,6 +4,7 @@
 |---|---|
 | `call` | a call: how it was started, and its outcome so far |
 | `turn` | a line of the customer, or of a person, and the record of its answer once there is one |
+| `follow_up` | a call that follows an earlier one with the same customer |
 | `do_not_contact` | a contact that opted out |
 | `call_state` | derived: where a call stands, for lists |
 | `turn_fact` | derived: what lists and statistics read of a turn, so that none of them parses records |
@@ -50,6 +51,12 @@ call_table = Table(
     Column("started_at", String(40), nullable=False),
     Column("ended", Boolean, nullable=False),
     Column("outcome", Text, nullable=False),
+)
+follow_up = Table(
+    "follow_up",
+    metadata,
+    Column("call", String(64), primary_key=True),
+    Column("after", String(64), nullable=False),
 )
 turn_table = Table(
     "turn",

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from sqlalchemy import Engine, bindparam, func, insert, select, update
 
-from graph.call_tables import call_state, call_table, do_not_contact, metadata, turn_table
+from graph.call_tables import call_state, call_table, do_not_contact, follow_up, metadata, turn_table
 from graph.derived import announce, backfill, derive, write_objections
 from graph.errors import BadInput
 from graph.experiments import assign, assigned
@@ -67,12 +67,14 @@ class CallStore:
         metadata.create_all(engine)
         backfill(engine)
 
-    def open(self, call: str, header: Mapping[str, Any]) -> None:
-        """Write a new call's header, and which scripts of running A/B tests it is given."""
+    def open(self, call: str, header: Mapping[str, Any], after: str = "") -> None:
+        """Write a new call's header, which call it follows, and which scripts of running A/B tests it is given."""
         empty = {"status": "open", "need": {}, "objections": [], "offers": [], "commitment": {}, "next_step": ""}
         row = {**header, "profile": json.dumps(header["profile"], ensure_ascii=False), "outcome": json.dumps(empty)}
         with writing(self.engine) as connection:
             connection.execute(insert(call_table).values(id=call, started_at=now(), ended=False, **row))
+            if after:
+                connection.execute(insert(follow_up).values(call=call, after=after))
             assign(connection, call, header["campaign"])
 
     def exists(self, call: str) -> bool:
@@ -81,7 +83,11 @@ class CallStore:
             return connection.scalar(select(call_table.c.id).where(call_table.c.id == call)) is not None
 
     def header(self, call: str) -> dict[str, Any]:
-        """Return a call's header; `shown` and `withheld` are the ids of the scripts that A/B tests give it and keep from it.
+        """Return a call's header.
+
+        Returns:
+            Its row, and `shown` and `withheld`, the ids of the scripts that A/B tests give it and keep from it, and `after`, the call
+            that it follows, or empty.
 
         Raises:
             BadInput: There is no such call.
@@ -91,8 +97,9 @@ class CallStore:
             if row is None:
                 raise BadInput(f"Call '{call}' is not known; `salesman show` lists the calls there are.")
             shown, withheld = assigned(connection, call)
+            after = connection.scalar(select(follow_up.c.after).where(follow_up.c.call == call)) or ""
         read = {"profile": json.loads(row["profile"]), "outcome": json.loads(row["outcome"])}
-        return {**row, **read, "shown": shown, "withheld": withheld}
+        return {**row, **read, "shown": shown, "withheld": withheld, "after": after}
 
     def calls(self, limit: int = 50) -> list[dict[str, Any]]:
         """Return the newest calls: id, campaign, started_at, ended, turns, status."""

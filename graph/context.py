@@ -5,9 +5,25 @@ This module imports nothing of the project but `graph.records` and `graph.settin
 
 import time
 from dataclasses import dataclass, field
+from typing import Literal
 
 from graph.records import Answering
 from graph.settings import Settings, get_settings
+
+IntentBy = Literal["usual", "classifier", "model"]
+"""`usual`: the classifier, and the model below its threshold. The other two ask one alone."""
+
+
+@dataclass(frozen=True)
+class Understanding:
+    """How customers' lines are understood; other than the default only where ways are compared."""
+
+    by: IntentBy = "usual"
+    noise: float = 0.0
+    """Share of intents (0..1) replaced by another of the campaign's, drawn by call and turn; signals of patterns are left alone."""
+
+
+USUAL = Understanding()
 
 
 @dataclass(frozen=True)
@@ -19,6 +35,7 @@ class Context:
     """Monotonic seconds at which the customer's line came in."""
     answering: Answering = "scripts"
     """What the model's prompt is made of; the guard and the campaign's approved lines are the same in all."""
+    understanding: Understanding = USUAL
     drafts: tuple[str, ...] = ()
     """What-if answers only: ids of scripts whose latest version is used instead of the published one."""
 

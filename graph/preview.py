@@ -1,10 +1,31 @@
 """What a what-if answer starts from: the state of a call that was never held."""
 
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
+from graph.starting import check_start
 from graph.state import CallState, Exchange
 from nodes.lines import filled, values_for
 from scripts_library.schema import Campaign, Language, Stage
+
+
+def fresh_header(
+    campaign: Campaign, language: str | None, profile: Mapping[str, str], strategy: str | None
+) -> dict[str, Any]:
+    """Return the header of a call that was never held.
+
+    Raises:
+        BadInput: Names every value that the campaign does not know.
+    """
+    chosen = check_start(campaign, language, profile, strategy)
+    return {
+        "campaign": campaign.name,
+        "profile": dict(profile),
+        "strategy": chosen,
+        "language": language or "",
+        "shown": [],
+        "withheld": [],
+    }
 
 
 def fresh_state(campaign: Campaign, language: Language, stage: Stage, profile: dict[str, str]) -> CallState:

@@ -66,7 +66,8 @@ class Why(TypedDict, total=False):
     """Marks on the customer's line: `opt_out`, `handoff`, `asks_identity`, `injection`, `question`, `price`."""
     slots: dict[str, str]
     """What the call knows after this turn."""
-    intent_way: Literal["classifier", "model", "signal", "none"]
+    intent_way: Literal["classifier", "model", "signal", "flipped", "none"]
+    """Who named the intent. `flipped`: it was replaced on purpose, to measure what wrong intents cost."""
     intent_candidates: list[list[str | float]]
     answering: Answering
     """Absent: `scripts`."""

@@ -18,15 +18,15 @@ from graph.build import SalesGraph, build_graph
 from graph.calls import CallStore, contact_hash
 from graph.checkpoints import close_checkpointer, keep_latest, open_checkpointer
 from graph.compose import Turn, compose
-from graph.context import Context
+from graph.context import USUAL, Context, Understanding
 from graph.errors import BadInput, CallEnded, ModelUnavailable, SalesmanError
 from graph.failure import state_after_failure
 from graph.lease import lease
 from graph.outcome import outcome_of
-from graph.preview import fresh_state
+from graph.preview import fresh_header, fresh_state
 from graph.records import Answering, ConversationRecord, TurnRecord
 from graph.settings import Settings, get_settings
-from graph.starting import check_start, given_for, known_stage
+from graph.starting import carried_over, check_start, given_for, known_stage, resume
 from graph.state import CallState
 from graph.tracing import turn_trace
 from nodes.resources import get_resources
@@ -53,15 +53,23 @@ def _unheard(sentence: str) -> None:
 class Calls:
     """Holds calls, many at once, from any thread."""
 
-    def __init__(self, settings: Settings | None = None, *, answering: Answering = "scripts") -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        answering: Answering = "scripts",
+        understanding: Understanding = USUAL,
+    ) -> None:
         """Open what calls stand on.
 
         Args:
             settings: The process's own by default.
             answering: What the model's prompt is made of; other than `scripts` for comparisons, and told by each turn's record.
+            understanding: How customers' lines are understood; other than the default for comparisons.
         """
         self.settings = settings or get_settings()
         self.answering: Answering = answering
+        self.understanding = understanding
         self.resources = get_resources(self.settings)
         self.engine = engine_for(self.settings)
         self.store = CallStore(self.engine, webhook=bool(self.settings.webhook_url.strip()))
@@ -81,6 +89,7 @@ class Calls:
         profile: Mapping[str, str] | None = None,
         strategy: str | None = None,
         contact: str = "",
+        after: str = "",
         on_sentence: OnSentence = _unheard,
     ) -> TurnRecord:
         """Open a call and say the greeting (turn 0).
@@ -92,15 +101,18 @@ class Calls:
             profile: What is known of the customer; field names from the campaign's profile schema.
             strategy: Id of one of the campaign's strategies; the first by default.
             contact: Phone number or another id of the customer, to respect and remember an opt-out; kept as a hash.
+            after: Id of an earlier call with this customer: what was said and learnt there is known here.
             on_sentence: Called with each sentence of the greeting.
 
         Raises:
-            BadInput: Unknown campaign, language, profile field or strategy, or the call's id is taken.
-            CallEnded: This contact has opted out.
+            BadInput: Unknown campaign, language, profile field, strategy or earlier call, or the call's id is taken.
+            CallEnded: This contact has opted out, or did in the earlier call.
         """
         data = self.resources.campaign(campaign).campaign
         chosen = check_start(data, language, profile or {}, strategy)
         call = call or uuid.uuid4().hex[:12]
+        if after and self.store.header(after)["outcome"]["status"] == "opted_out":
+            raise CallEnded(f"Call {after} ended with an opt-out: no other may follow it.")
         hashed = contact_hash(contact)
         if (before := self.store.opted_out(hashed)) is not None:
             raise CallEnded(f"This contact opted out in call {before}: it may not be called again.")
@@ -119,6 +131,7 @@ class Calls:
                     "model": model_label(self.settings),
                     "contact": hashed,
                 },
+                after,
             )
             header = self.store.header(call)
             turn = self.store.begin(call, "opening", "")
@@ -135,7 +148,8 @@ class Calls:
             name: A name of the catalogue, or `fake/…`; with a server of `SALESMAN_LLM_BASE_URL`, a name of its own.
         """
         field = "llm_model" if self.settings.llm_base_url else "llm"
-        return Calls(self.settings.model_copy(update={field: name}), answering=self.answering)
+        settings = self.settings.model_copy(update={field: name})
+        return Calls(settings, answering=self.answering, understanding=self.understanding)
 
     def idle(self) -> None:
         """Wait until the work for the next turn is done."""
@@ -254,14 +268,12 @@ class Calls:
                 self.store.given_back(call)
                 raise BadInput(f"Call {call} does not wait for a person.")
             if not text.strip():
-                self._stream(call, _resume("", 0, give_back=True), self._context(), _unheard)
+                self._stream(call, resume("", 0, give_back=True), self._context(), _unheard)
                 self.store.given_back(call)
                 return None
             turn = self.store.begin(call, key, "", human=text.strip())
             header = self.store.header(call)
-            return self._answer(
-                Turn(call, turn, "", header), _resume(text.strip(), turn, give_back=give_back), _unheard
-            )
+            return self._answer(Turn(call, turn, "", header), resume(text.strip(), turn, give_back=give_back), _unheard)
 
     def preview(
         self,
@@ -303,12 +315,8 @@ class Calls:
         data = self.resources.campaign(campaign).campaign
         self.warm_up(campaign)
         if call is None:
-            chosen = check_start(data, language, profile or {}, strategy)
+            header = fresh_header(data, language, profile or {}, strategy)
             spoken = cast(Language, language or language_of(text, data, ""))
-            header: dict[str, Any] = {
-                "campaign": campaign, "profile": dict(profile or {}), "strategy": chosen, "language": language or "",
-                "shown": [], "withheld": [],
-            }  # fmt: skip
             held = fresh_state(data, spoken, known_stage(stage), header["profile"])
         else:
             header = self.store.header(call)
@@ -343,7 +351,7 @@ class Calls:
         return {"configurable": {"thread_id": call}, "recursion_limit": RECURSION_LIMIT}
 
     def _context(self) -> Context:
-        return Context(self.settings, answering=self.answering)
+        return Context(self.settings, answering=self.answering, understanding=self.understanding)
 
     def _customer_turn(
         self, call: str, turn: int, text: str, on_sentence: OnSentence, header: Mapping[str, Any], **left: Any
@@ -351,6 +359,8 @@ class Calls:
         """Run a turn that `begin` has kept; `left` says what a killed process had got to."""
         self.warm_up(header["campaign"])
         given = given_for(header, call, turn, text) | {"released_before": left.get("released", [])}
+        if turn == 0 and header["after"]:
+            given |= carried_over(self.store.record(header["after"]))
         asked = Turn(call, turn, text, header, answering=self.answering, **left)
         return self._answer(asked, cast(CallState, given), on_sentence)
 
@@ -431,11 +441,7 @@ class Calls:
             return record
         if left["human"]:
             turn = Turn(call, left["turn"], "", header, recovered=True)
-            return self._answer(turn, _resume(left["human"], left["turn"]), _unheard)
+            return self._answer(turn, resume(left["human"], left["turn"]), _unheard)
         return self._customer_turn(
             call, left["turn"], left["customer"], _unheard, header, released=left["released"], recovered=True
         )
-
-
-def _resume(text: str, turn: int, *, give_back: bool = False) -> Command[Any]:
-    return Command(resume={"text": text, "turn": turn, "give_back": give_back})

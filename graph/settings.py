@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     llm_base_url: str = Field(default="", description="An OpenAI-compatible server to use instead of the embedded one.")
     llm_model: str = Field(default="", description="Model name sent to that server; empty asks it for its first.")
     llm_api_key: SecretStr = Field(default=SecretStr(""), description="Its key, when it wants one.")
+    llm_adapter: str = Field(
+        default="",
+        description="LoRA adapter on that model: a GGUF file for the embedded server; with a server of your own, name the adapter in `SALESMAN_LLM_MODEL`.",
+    )
     llm_parallel: int = Field(
         default=4, ge=1, le=64, description="Calls the embedded server answers at once (its slots)."
     )
@@ -76,6 +80,14 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="Signs them as Standard Webhooks does: `whsec_` and base64, the same as the receiver's.",
     )
+    judge: str = Field(
+        default="qwen2.5-coder-1.5b-instruct",
+        description="Model that judges calls and plays prompted customers: a name from `salesman models list`, or of the judge's server.",
+    )
+    judge_base_url: str = Field(
+        default="", description="An OpenAI-compatible server for the judge; empty runs it on this machine."
+    )
+    judge_api_key: SecretStr = Field(default=SecretStr(""), description="Its key, when it wants one.")
     think: bool = Field(default=False, description="Let the model think before it speaks; thoughts are never shown.")
 
 

@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from langgraph.types import Command
+
 from graph.errors import BadInput
-from graph.state import CallState
+from graph.records import ConversationRecord
+from graph.state import CallState, Exchange
+from nodes.prompting import trim
 from scripts_library.schema import STAGES, Campaign, Stage
 
 
@@ -28,6 +32,24 @@ def given_for(header: Mapping[str, Any], call: str, turn: int, text: str) -> Cal
         "shown": header["shown"],
         "withheld": header["withheld"],
     }
+
+
+def carried_over(record: ConversationRecord) -> CallState:
+    """Return what a follow-up call knows of the earlier one: what was said, and what was learnt.
+
+    Args:
+        record: The earlier call. Its turns count backwards from -1, so that no turn of the new call is taken for one of them.
+    """
+    turns = record["turns"]
+    history: list[Exchange] = [
+        {"turn": turn["turn"] - len(turns), "customer": turn["customer"], "reply": turn["reply"]} for turn in turns
+    ]
+    return {"history": trim(history), "slots": dict(turns[-1]["why"]["slots"]) if turns else {}}
+
+
+def resume(text: str, turn: int, *, give_back: bool = False) -> Command[Any]:
+    """Return a person's answer to a waiting call, as the graph takes it."""
+    return Command(resume={"text": text, "turn": turn, "give_back": give_back})
 
 
 def known_stage(stage: str) -> Stage:

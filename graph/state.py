@@ -45,7 +45,7 @@ class Understood(TypedDict, total=False):
     intent: str
     confidence: float
     """0..1, calibrated; 0 when there was no customer line."""
-    way: Literal["classifier", "model", "signal", "none"]
+    way: Literal["classifier", "model", "signal", "flipped", "none"]
     candidates: list[list[str | float]]
     """Best intents with probabilities, best first."""
     signals: list[str]

@@ -122,6 +122,9 @@ class Resources:
         )
 
 
+_MODEL_SETTINGS = {"llm": "", "llm_model": "", "llm_adapter": "", "think": False}
+
+
 @lru_cache(maxsize=8)
 def _shared(settings: Settings) -> Resources:
     return Resources(settings)
@@ -130,4 +133,4 @@ def _shared(settings: Settings) -> Resources:
 @lru_cache(maxsize=32)
 def get_resources(settings: Settings) -> Resources:
     """Return the process's resources for these settings; settings that differ in the model alone share all but the model."""
-    return replace(_shared(settings.model_copy(update={"llm": "", "llm_model": ""})), settings=settings)
+    return replace(_shared(settings.model_copy(update=_MODEL_SETTINGS)), settings=settings)

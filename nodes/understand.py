@@ -4,6 +4,7 @@ The model is asked where it is more often right than the guess: below the classi
 measured accuracy (`nodes.intent_prompt.MODEL_CONFIDENCE`).
 """
 
+import random
 import time
 
 from langgraph.runtime import Runtime
@@ -72,7 +73,8 @@ def _classify(
         "candidates": [[name, round(share, 4)] for name, share in guess.candidates[:3]],
         "use": NO_USE,
     }
-    if guess.confidence >= min(model.threshold, MODEL_CONFIDENCE):
+    by = context.understanding.by
+    if by == "classifier" or (by == "usual" and guess.confidence >= min(model.threshold, MODEL_CONFIDENCE)):
         return understood
     chat_model, _ = resources.reach_model()
     if chat_model is None:
@@ -88,6 +90,15 @@ def _classify(
     if asked:
         understood |= {"intent": asked.intent, "confidence": asked.confidence, "way": "model"}
     return understood
+
+
+def _flipped(understood: Understood, state: CallState, intents: tuple[Intent, ...], noise: float) -> Understood:
+    """Replace the intent by another one in a share `noise` of the turns; the same turn of the same call always alike."""
+    draw = random.Random(f"{state['call']}:{state.get('turn', 0)}")
+    if understood["way"] == "signal" or draw.random() >= noise:
+        return understood
+    other = draw.choice([intent.name for intent in intents if intent.name != understood["intent"]])
+    return {**understood, "intent": other, "way": "flipped"}
 
 
 def understand(state: CallState, runtime: Runtime[Context]) -> CallState:
@@ -108,6 +119,8 @@ def understand(state: CallState, runtime: Runtime[Context]) -> CallState:
     if rules:
         signals.add("injection")
     understood = _classify(state, context, resources, spoken, signals)
+    if noise := context.understanding.noise:
+        understood = _flipped(understood, state, resources.campaign(state["campaign"]).intents, noise)
     understood["signals"] = sorted(signals)
     understood["rules"] = rules
     understood["ms"] = (time.monotonic() - started) * 1000 - understood["use"]["ms"]

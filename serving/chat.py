@@ -24,13 +24,12 @@ if TYPE_CHECKING:
 _ASK_SECONDS = 5.0
 
 
-def load_chat_model(settings: Settings, *, name: str | None = None, adapter: Path | None = None) -> "BaseChatModel":
+def load_chat_model(settings: Settings, *, name: str | None = None) -> "BaseChatModel":
     """Return the chat model; the same object every time while its server lives.
 
     Args:
         settings: Decide the server: an explicit fake, else `llm_base_url`, else the embedded server.
-        name: A model other than the settings': a name of the catalogue or of the server, or `fake/…`.
-        adapter: A LoRA adapter (GGUF) for the embedded server.
+        name: A model other than the settings': a name of the catalogue or of the server, or `fake/…`; `llm_adapter` is not for it.
 
     Returns:
         The model. Weights are fetched and the embedded server is started on the first call.
@@ -46,7 +45,8 @@ def load_chat_model(settings: Settings, *, name: str | None = None, adapter: Pat
     wanted = name or settings.llm
     if wanted.startswith("fake/"):
         return _fake(wanted)
-    return _embedded(settings, wanted, adapter)
+    adapter = settings.llm_adapter if wanted == settings.llm else ""
+    return _embedded(settings, wanted, Path(adapter) if adapter else None)
 
 
 def prefill(model: "BaseChatModel", system: str) -> None:
@@ -67,7 +67,7 @@ def model_label(settings: Settings) -> str:
     """Name the model for records and traces, without asking any server."""
     if settings.llm_base_url:
         return f"{settings.llm_model or 'first model'} at {httpx.URL(settings.llm_base_url).netloc.decode()}"
-    return settings.llm
+    return f"{settings.llm} + {Path(settings.llm_adapter).name}" if settings.llm_adapter else settings.llm
 
 
 @lru_cache(maxsize=64)
