@@ -1,0 +1,114 @@
+"""What a judge is sent: the conversation as data first, the questions last, and the JSON schema of the answer."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+
+from evaluation.judging.rubric import Criterion, Request, Rubric, Words
+from evaluation.judging.transcript import Judged, as_block, quoted
+from nodes.prompting import SLOT
+from scripts_library.schema import Language
+
+PROMPTS = Path(__file__).with_name("prompts")
+REASON_CHARS = 160
+QUOTE_CHARS = 160
+MAX_EVIDENCE = 4
+
+
+@cache
+def _file(name: str) -> str:
+    return (PROMPTS / f"{name}.md").read_text(encoding="utf-8").strip()
+
+
+def _filled(name: str, **values: str) -> str:
+    """Fill a prompt; inserted text is never scanned again."""
+    return SLOT.sub(lambda match: values[match.group(1)], _file(name))
+
+
+def _in(words: Words, language: Language) -> str:
+    return (words.get(language) or next(iter(words.values()))).strip()
+
+
+def messages(rubric: Rubric, request: Request, judged: Judged) -> list[BaseMessage]:
+    """Return the request's messages.
+
+    The conversation stands before everything that differs between questions, so that a server with a prefix cache reads it
+    once; and the questions stand after it, so that they are the last word.
+    """
+    language = judged.language
+    task = _in(rubric.task, language)
+    if request.part:
+        task += "\n" + _in(request.part.question, language)
+    sides = dict.fromkeys(one.evidence for one in request.criteria if one.evidence)
+    form = [_file(f"evidence_{side}.{language}") for side in sides] + [_file(f"form.{language}")]
+    questions = "\n".join(_question(one, language) for one in request.criteria)
+    asked = _filled(
+        "ask",
+        call=as_block(judged),
+        background=_background(rubric, judged),
+        task=task,
+        questions=questions,
+        form="\n".join(form),
+    )
+    return [SystemMessage(_file(f"system.{language}")), HumanMessage(asked)]
+
+
+def again(said: str, faults: list[str], language: Language) -> list[BaseMessage]:
+    """Return what is added to a request whose answer was refused."""
+    return [AIMessage(said), HumanMessage(_filled(f"again.{language}", faults="; ".join(faults)))]
+
+
+def _background(rubric: Rubric, judged: Judged) -> str:
+    lines = [f"{name}: {quoted(judged.background[name])}" for name in rubric.background if judged.background.get(name)]
+    return "<background>\n" + "\n".join(lines) + "\n</background>\n" if lines else ""
+
+
+def _question(criterion: Criterion, language: Language) -> str:
+    lines = [f"{criterion.id}: {_in(criterion.question, language)}"]
+    for choice in criterion.choices:
+        first, last = choice.values[0], choice.values[-1]
+        band = f"{first:g}" if first == last else f"{first:g}–{last:g}"
+        lines.append(f"  {band} = {_in(choice.text, language)}")
+    if criterion.kinds:
+        lines += [f"  {kind}: {_in(text, language)}" for kind, text in criterion.kinds.items()]
+    return "\n".join(lines)
+
+
+def answer_schema(request: Request, judged: Judged) -> dict[str, Any]:
+    """Return the JSON schema of the answer: for each criterion its evidence where asked, a reason, and one of the values."""
+    properties = {one.id: _answer(one, judged) for one in request.criteria}
+    return _object(properties)
+
+
+def _answer(criterion: Criterion, judged: Judged) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if criterion.evidence:
+        item: dict[str, Any] = {"turn": {"type": "integer", "enum": citable(criterion, judged) or [0]}}
+        if criterion.kinds:
+            item["kind"] = {"type": "string", "enum": list(criterion.kinds)}
+        item["quote"] = {"type": "string", "maxLength": QUOTE_CHARS}
+        fields["evidence"] = {"type": "array", "maxItems": MAX_EVIDENCE, "items": _object(item)}
+    fields["reason"] = {"type": "string", "maxLength": REASON_CHARS}
+    fields["value"] = {"type": "number", "enum": [_number(value) for value in criterion.values]}
+    return _object(fields)
+
+
+def citable(criterion: Criterion, judged: Judged) -> list[int]:
+    """Return the turns in which the side that a criterion's evidence must come from said something."""
+    shown = [one for one in judged.said if judged.reply is None or one.turn <= judged.reply]
+    return [one.turn for one in shown if (one.customer if criterion.evidence == "customer" else one.agent).strip()]
+
+
+def _number(value: float) -> float | int:
+    return int(value) if value.is_integer() else value
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
