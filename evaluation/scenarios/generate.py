@@ -16,7 +16,7 @@ from pydantic import Field, TypeAdapter
 from evaluation.scenarios.loading import DATA, SPLITS, bundled_campaigns, load_scenario_file
 from evaluation.scenarios.schema import PROPENSITY, CallOutcome, Check, Scenario, Split, Success, Tier
 from graph.terminal import say
-from scripts_library.schema import Data, Language, Line, Lines, Name, Text
+from scripts_library.schema import Data, Language, Lines, Name, Text
 from scripts_library.yaml_lines import read_yaml
 
 INPUTS = DATA / "generator"
@@ -126,7 +126,7 @@ def _told(persona: Persona, product: Product, plan: TierPlan, language: Language
     """Return what is told in words."""
     space = "" if language == "zh" else " "
     return {
-        "persona": cast(Line, f"{persona.persona[language]}{space}{plan.style[language]}"),
+        "persona": f"{persona.persona[language]}{space}{plan.style[language]}",
         "reason": product.reason[language],
         "opening": persona.opening[language],
         "known": persona.known[language],
