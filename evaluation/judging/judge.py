@@ -158,23 +158,23 @@ def _faults(answer: Any, criterion: Criterion, judged: Judged) -> list[str]:
         if not isinstance(evidence, list):
             return [*faults, "evidence must be a list"]
         faults += [fault for item in evidence if (fault := _false(item, criterion, judged))]
-        if known and criterion.must_cite(value) and not evidence:
-            faults.append(f"{value:g} needs evidence from the {criterion.evidence}, and there is none")
+        needed = criterion.cites(value) if known else []
+        if needed and not any(isinstance(item, dict) and item.get("kind") in needed for item in evidence):
+            faults.append(f"{value:g} needs evidence of kind {' or '.join(needed)}, and there is none")
     return faults
 
 
 def _false(item: Any, criterion: Criterion, judged: Judged) -> str:
     """Return why a piece of evidence is refused; empty when it is true."""
-    fields = {"turn", "quote", *(["kind"] if criterion.kinds else [])}
-    if not isinstance(item, dict) or set(item) != fields:
-        return f"each piece of evidence has exactly {', '.join(sorted(fields))}"
+    if not isinstance(item, dict) or set(item) != {"turn", "quote", "kind"}:
+        return "each piece of evidence has exactly turn, quote, kind"
     turn, quote = item["turn"], item["quote"]
     turns = citable(criterion, judged)
     if isinstance(turn, bool) or turn not in turns:
         return f"turn {turn!r} is no turn in which the {criterion.evidence} spoke ({', '.join(map(str, turns)) or 'none'})"[
             :200
         ]
-    if criterion.kinds and item["kind"] not in list(criterion.kinds):
+    if item["kind"] not in list(criterion.kinds):
         return f"kind {item['kind']!r} is unknown"[:100]
     said = next(one for one in judged.said if one.turn == turn)
     words = said.customer if criterion.evidence == "customer" else said.agent

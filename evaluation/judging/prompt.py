@@ -71,8 +71,7 @@ def _question(criterion: Criterion, language: Language) -> str:
         first, last = choice.values[0], choice.values[-1]
         band = f"{first:g}" if first == last else f"{first:g}–{last:g}"
         lines.append(f"  {band} = {_in(choice.text, language)}")
-    if criterion.kinds:
-        lines += [f"  {kind}: {_in(text, language)}" for kind, text in criterion.kinds.items()]
+    lines += [f"  kind {kind} = {_in(text, language)}" for kind, text in criterion.kinds.items()]
     return "\n".join(lines)
 
 
@@ -85,11 +84,13 @@ def answer_schema(request: Request, judged: Judged) -> dict[str, Any]:
 def _answer(criterion: Criterion, judged: Judged) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if criterion.evidence:
-        item: dict[str, Any] = {"turn": {"type": "integer", "enum": citable(criterion, judged) or [0]}}
-        if criterion.kinds:
-            item["kind"] = {"type": "string", "enum": list(criterion.kinds)}
-        item["quote"] = {"type": "string", "maxLength": QUOTE_CHARS}
-        fields["evidence"] = {"type": "array", "maxItems": MAX_EVIDENCE, "items": _object(item)}
+        item = {
+            "turn": {"type": "integer", "enum": citable(criterion, judged)},
+            "quote": {"type": "string", "maxLength": QUOTE_CHARS},
+            "kind": {"type": "string", "enum": list(criterion.kinds)},
+        }
+        least = int(criterion.always_cites)
+        fields["evidence"] = {"type": "array", "minItems": least, "maxItems": MAX_EVIDENCE, "items": _object(item)}
     fields["reason"] = {"type": "string", "maxLength": REASON_CHARS}
     fields["value"] = {"type": "number", "enum": [_number(value) for value in criterion.values]}
     return _object(fields)

@@ -27,7 +27,7 @@ class Choice(Data):
 
     values: list[float] = Field(min_length=1)
     text: Words
-    cites: bool = Field(default=False, description="Whether this answer must be shown by the words of `evidence`.")
+    cites: list[Name] = Field(default_factory=list, description="Kinds of evidence of which one must be shown for it.")
 
 
 class Criterion(Data):
@@ -37,8 +37,8 @@ class Criterion(Data):
     label: Words
     question: Words
     weight: float = Field(default=1.0, gt=0)
-    evidence: Side | None = Field(default=None, description="Whose words an answer that cites must quote.")
-    kinds: dict[Name, Words] = Field(default_factory=dict, description="Kinds of evidence; each quote is of one.")
+    evidence: Side | None = Field(default=None, description="Whose words are quoted for an answer.")
+    kinds: dict[Name, Words] = Field(default_factory=dict, description="What a quote can show; each shows one.")
     choices: list[Choice] = Field(default_factory=list, description="Left out: the rubric's `scale`.")
 
     @property
@@ -46,9 +46,14 @@ class Criterion(Data):
         """All values, worst first."""
         return [value for choice in self.choices for value in choice.values]
 
-    def must_cite(self, value: float) -> bool:
-        """Tell whether an answer needs evidence."""
-        return any(choice.cites for choice in self.choices if value in choice.values)
+    def cites(self, value: float) -> list[str]:
+        """Return the kinds of evidence of which one must be shown for a value; empty: none is needed."""
+        return next(choice.cites for choice in self.choices if value in choice.values)
+
+    @property
+    def always_cites(self) -> bool:
+        """Tell whether every answer needs evidence."""
+        return all(choice.cites for choice in self.choices)
 
     def share(self, value: float) -> float:
         """Return where a value stands between the worst (0) and the best (1)."""
@@ -60,10 +65,11 @@ class Criterion(Data):
             values = self.values
             if len(values) < 2 or values not in (sorted(set(values)), sorted(set(values), reverse=True)):
                 raise ValueError("the values must rise or fall from choice to choice, worst first, and be two at least")
-            if any(choice.cites for choice in self.choices) != (self.evidence is not None):
-                raise ValueError("`evidence` and choices with `cites: true` need each other")
-        if self.kinds and self.evidence is None:
-            raise ValueError("`kinds` are kinds of evidence: say whose words in `evidence`")
+            unknown = [kind for choice in self.choices for kind in choice.cites if kind not in self.kinds]
+            if unknown:
+                raise ValueError(f"`cites` names {', '.join(unknown)}, which `kinds` does not")
+        if bool(self.kinds) != (self.evidence is not None):
+            raise ValueError("`evidence` (whose words) and `kinds` (what they show) need each other")
         return self
 
 
