@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from evaluation.measures.metric import Metric, Score
 from evaluation.measures.replay import Replay, Said
 from evaluation.measures.scored import Finding, counted, judged, quoted, turns_of
+from evaluation.runs.results import CallResult
 from guardrails.quantities import find_quantities
 from guardrails.rules import RULES
 from guardrails.rules_facts import FACT_RULES, FORBIDDEN_CLAIM
@@ -64,9 +65,10 @@ def lies(call: Replay) -> list[Finding]:
     return [(said, hit["text"]) for said in call.turns for hit in said.hits if hit["name"] in FACTS]
 
 
-def blocked(call: Replay) -> Counter[str]:
+def blocked(result: CallResult) -> Counter[str]:
     """Return how often each rule kept something from being said."""
-    return Counter(hit["name"] for said in call.turns for hit in said.turn["rules"] if hit["action"] == "blocked")
+    turns = (turn for record in result["sessions"] for turn in record["turns"])
+    return Counter(hit["name"] for turn in turns for hit in turn["rules"] if hit["action"] == "blocked")
 
 
 def faithfulness_scores(call: Replay) -> list[Score]:
@@ -80,7 +82,7 @@ def faithfulness_scores(call: Replay) -> list[Score]:
 
     numbers = [(said, price, text) for said in spoken for price, text in unsupported_quantities(said)]
     false = lies(call)
-    stopped = blocked(call)
+    stopped = blocked(call.result)
     stopping = [said.number for said in call.turns if any(hit["action"] == "blocked" for hit in said.turn["rules"])]
     return [
         judged("faithful.call", not false, quoted(false) or f"every claim in {of} is supported", turns_of(false)),

@@ -1,11 +1,14 @@
 """Calls, made by hand: as many turns as a test needs, everything else as a quiet call has it."""
 
+import shutil
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, cast
 
 from evaluation.customers.protocol import Note
 from evaluation.runs.results import CallResult, Failure
+from evaluation.runs.store import CALLS, CAMPAIGNS, SCENARIOS, append_line, write_about
 from evaluation.scenarios.schema import Scenario
 from graph.records import ConversationRecord, TurnRecord
 from scripts_library.loading import CampaignData, bundled, load_campaign
@@ -128,3 +131,25 @@ def scenario(name: str = "lantern-1", **more: Any) -> Scenario:
         "checks": ["outcome"],
     }
     return Scenario.model_validate(given | more)
+
+
+def run_folder(folder: Path, results: Sequence[CallResult], scenarios: Sequence[Scenario], **asked: Any) -> Path:
+    """Write the folder of a run that held these calls."""
+    shutil.copytree(bundled()[CAMPAIGN], folder / CAMPAIGNS / CAMPAIGN)
+    for one in scenarios:
+        append_line(folder / SCENARIOS, one.model_dump(mode="json"))
+    for held in results:
+        append_line(folder / CALLS, held)
+    given = {
+        "variants": [{"name": name} for name in dict.fromkeys(held["variant"] for held in results)],
+        "split": "test",
+        "scenarios": [one.id for one in scenarios],
+        "customers": list(dict.fromkeys(held["customer"] for held in results)),
+        "trials": 1 + max((held["trial"] for held in results), default=0),
+        "seed": 0,
+        "gate": "",
+        "models": {},
+    }
+    about = {"asked": given | asked, "broken": [], "left_out": [], "started_at": "2026-01-01T00:00:00+00:00"}
+    write_about(folder, about | {"finished_at": "2026-01-01T01:00:00+00:00"})
+    return folder

@@ -1,0 +1,50 @@
+"""All that can be said of a call without asking a model: every computed measure, and what each metric means."""
+
+from collections.abc import Callable
+
+from evaluation.judging.rubric import bundled_rubrics, metrics_of
+from evaluation.measures import cost, faithfulness, graph, respect, success
+from evaluation.measures.metric import Metric, Score
+from evaluation.measures.replay import Replay
+from evaluation.runs.results import CallResult
+from evaluation.scenarios.schema import Scenario
+from scripts_library.loading import CampaignData
+
+Scorer = Callable[[Replay], list[Score]]
+SCORERS: tuple[Scorer, ...] = (
+    success.success_scores,
+    faithfulness.faithfulness_scores,
+    respect.respect_scores,
+    graph.graph_scores,
+    cost.cost_scores,
+)
+_COMPUTED = [
+    *success.METRICS,
+    *faithfulness.METRICS,
+    *respect.METRICS,
+    *graph.METRICS,
+    *cost.METRICS,
+]
+
+
+def score_call(result: CallResult, scenario: Scenario, campaign: CampaignData) -> list[Score]:
+    """Score a call by everything that is computed; what judges say of it is in the run's judgements.
+
+    Args:
+        result: The call.
+        scenario: What it was about.
+        campaign: What the agent could know and say.
+
+    Returns:
+        A score for each computed metric; none of a call that could not be finished, which is no fault of the agent's words.
+    """
+    if result["error"] is not None or not result["sessions"]:
+        return []
+    call = Replay(result, scenario, campaign)
+    return [score for scorer in SCORERS for score in scorer(call)]
+
+
+def all_metrics() -> dict[str, Metric]:
+    """Return every metric that a report can hold, by name, in the order in which people read them."""
+    judged = [metric for rubric in bundled_rubrics().values() for metric in metrics_of(rubric)]
+    return {metric.name: metric for metric in [*_COMPUTED, *judged]}

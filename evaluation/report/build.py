@@ -1,0 +1,108 @@
+"""A run's report as data: every figure with its interval, its number of calls, and the cell of the calls behind it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from evaluation.report import statistics
+from evaluation.report.pairs import compare, detectable_of
+from evaluation.report.sections import by_dimension, cost, failures, human, pass_k, ranks, rule_hits, sweep, turns
+from evaluation.report.table import Table, read_table
+from evaluation.runs.store import Run
+
+VERSION = 1
+HEADLINE = (
+    "success",
+    "won",
+    "score",
+    "outcome.points",
+    "process.progress",
+    "faithful.call",
+    "respect.opt_out",
+    "bought_lie",
+)
+"""What is broken down by tier, language and customer."""
+
+
+def build_report(
+    run: Run,
+    ratings: Mapping[str, float] | None = None,
+    tell: Callable[[int, int], None] = lambda _done, _total: None,
+) -> dict[str, Any]:
+    """Return what `report.json` holds.
+
+    Args:
+        run: The run, finished or not.
+        ratings: People's ratings of calls, unit → mean rating, for the correlation with the score.
+        tell: Told (done, total) while calls are scored.
+
+    Returns:
+        `calls` counts every unit that was tried, `failed` those among them that could not be finished, by boundary; every
+        figure names its `cell`, and `cells` names the calls (units) behind each.
+    """
+    return report_of(read_table(run, tell), run.about, ratings or {})
+
+
+def report_of(table: Table, about: dict[str, Any], ratings: Mapping[str, float]) -> dict[str, Any]:
+    """Return the report of a table of scored calls; see `build_report`."""
+    shown = {
+        name: metric for name, metric in table.metrics.items() if any(row.value(name) is not None for row in table.rows)
+    }
+    headline = [name for name in HEADLINE if name in shown]
+    pairs = compare(table, shown)
+    report: dict[str, Any] = {
+        "version": VERSION,
+        "calls": len(table.rows) + len(table.failed),
+        "finished": len(table.rows),
+        "failed": failures(table),
+        "run": about,
+        "broken_scenarios": about.get("broken", []),
+        "left_out": about.get("left_out", []),
+        "method": {
+            "interval": "95 %, percentile bootstrap over scenarios",
+            "rounds": statistics.ROUNDS,
+            "seed": statistics.SEED,
+            "p": "sign-flip permutation of scenarios, two-sided",
+            "correction": "Holm, over all comparisons of a group of metrics in which some pair differs",
+        },
+        "variants": {
+            name: {"calls": sum(result["variant"] == name for result in _results(table))} for name in table.variants
+        },
+        "metrics": {
+            name: {
+                "label": metric.label,
+                "group": metric.group,
+                "better": metric.better,
+                "unit": metric.unit,
+                "guardrail": metric.guardrail,
+                "variants": {
+                    variant: figure
+                    for variant in table.variants
+                    if (figure := table.estimate(name, table.where(variant=variant), variant=variant))
+                },
+            }
+            for name, metric in shown.items()
+        },
+        "pairs": pairs,
+        "detectable": detectable_of(pairs, headline),
+        "pass_k": pass_k(table),
+        "by_tier": by_dimension(table, "tier", headline),
+        "by_language": by_dimension(table, "language", headline),
+        "by_customer": by_dimension(table, "customer", headline),
+        "score_against_turns": turns(table, "score" if "score" in shown else "success"),
+        "rank_correlation": ranks(table, headline),
+        "rules": rule_hits(table),
+        "cost": cost(table),
+        "alpha_sweep": sweep(table),
+        "human": human(table, ratings),
+        "scores": {
+            row.result["unit"]: {
+                name: score["value"] for name, score in row.scores.items() if score["value"] is not None
+            }
+            for row in table.rows
+        },
+    }
+    return report | {"cells": table.cells}
+
+
+def _results(table: Table) -> list[Any]:
+    return [row.result for row in table.rows] + table.failed
