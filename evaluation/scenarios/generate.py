@@ -11,29 +11,17 @@ from pathlib import Path
 from typing import cast
 
 import yaml
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from evaluation.scenarios.loading import DATA, SPLITS, bundled_campaigns, load_scenario_file
-from evaluation.scenarios.schema import PROPENSITY, CallOutcome, Check, Scenario, Split, Success, Tier
+from evaluation.scenarios.schema import PROPENSITY, Scenario, Split, Success, Tier
+from evaluation.scenarios.tiers import CHECKS, INPUTS, TierPlan, tier_plans
 from graph.terminal import say
 from scripts_library.schema import Data, Language, Lines, Name, Text
 from scripts_library.yaml_lines import read_yaml
 
-INPUTS = DATA / "generator"
-_CHECKS: tuple[Check, ...] = ("outcome", "facts", "respect", "disclosure", "legal_moves")
 _DEAL: tuple[Split, ...] = ("test", "train", "test", "dev", "test", "train")
 """Splits by position within a tier: half for the test, and a scenario added at the end moves no other one."""
-
-
-class TierPlan(Data):
-    """What a tier adds to a persona."""
-
-    style: Text
-    questions: int = Field(ge=0)
-    objections: int = Field(ge=0)
-    patience: int = Field(ge=1)
-    limit: float = Field(gt=0, description="Price limit as a share of the product's price.")
-    outcomes: list[CallOutcome]
 
 
 class Product(Data):
@@ -79,14 +67,13 @@ def generate(campaign: str) -> dict[Language, list[Scenario]]:
         campaign: A bundled campaign with a file in `data/generator/`.
     """
     inputs = Inputs.model_validate(read_yaml(INPUTS / f"{campaign}.yaml").data)
-    tiers = TypeAdapter(dict[Tier, TierPlan]).validate_python(read_yaml(INPUTS / "tiers.yaml").data)
     products = {product.id: product for product in inputs.products}
     pairs = [(persona, products[name]) for persona in inputs.personas for name in persona.products]
     rng = random.Random(inputs.seed)
     rng.shuffle(pairs)
     dealt = iter(pairs)
     made: dict[Language, list[Scenario]] = {name: [] for name in bundled_campaigns()[campaign].campaign.languages}
-    for tier, plan in tiers.items():
+    for tier, plan in tier_plans().items():
         for number in range(1, inputs.per_tier + 1):
             persona, product = next(dealt)
             shared = _drawn(persona, product, tier, plan, inputs, rng)
@@ -117,7 +104,7 @@ def _drawn(
         "price_limit": None if product.price is None else round(product.price * plan.limit, 2),
         "patience": plan.patience,
         "success": Success(outcomes=plan.outcomes, slots=slots),
-        "checks": [*_CHECKS, "slots"] if slots else list(_CHECKS),
+        "checks": [*CHECKS, "slots"] if slots else list(CHECKS),
         "source": "generated",
     }
 
