@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from evaluation.scenarios import salesllm_text as text
 from evaluation.scenarios.salesllm_campaign import campaign_for
 from evaluation.scenarios.scenario_set import Finding, ScenarioSet
-from evaluation.scenarios.schema import PROPENSITY, Scenario, Success, Tier
+from evaluation.scenarios.schema import PROPENSITY, Scenario, ScenarioId, Success, Tier
 from evaluation.scenarios.tiers import CHECKS, tier_plans
 from graph.errors import BadInput
 from scripts_library.loading import CampaignData, schema_problems
@@ -30,6 +30,7 @@ BANDS: dict[Tier, tuple[float, float]] = {
 """Scores that a tier may have: wide enough for both of the published tables."""
 MAX_TURNS = 10
 """The published runner stops after 20 utterances, which are ten exchanges."""
+_ID: TypeAdapter[str] = TypeAdapter(ScenarioId)
 _NO_REASON: dict[Language, str] = {"en": "You want to know more about it.", "zh": "你想了解一下这个产品。"}
 
 
@@ -96,8 +97,10 @@ def _row(line: str) -> Mapping[str, Any]:
 
 def _id(row: Mapping[str, Any]) -> str:
     name = _text(row, "id").strip()
-    if not name:
-        raise _Broken("no id")
+    try:
+        _ID.validate_python(name)
+    except ValidationError:
+        raise _Broken(f"id {name!r} is not made of letters, digits, `.`, `_`, `-`" if name else "no id") from None
     return name
 
 
@@ -119,7 +122,7 @@ def _scenario(name: str, row: Mapping[str, Any]) -> tuple[Scenario, CampaignData
     language = text.language_of(seller)
     tier, score, odd = _difficulty(prompt)
     odd += _languages(row, prompt, language)
-    motivation = text.customer_field(prompt, "motivations?", "purchase motivations?", "购买动机", "动机")
+    motivation = text.customer_field(prompt, r"(?:\w+[ _])?motivations?", r"\w{0,4}动机")
     if not motivation:
         odd.append("empty motivations: the customer has no reason to buy")
     opening = _text(row, f"trigger_sentence_{language}").strip()
