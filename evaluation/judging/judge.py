@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import openai
 
-from evaluation.judging.prompt import QUOTE_CHARS, REASON_CHARS, again, answer_schema, citable, messages
+from evaluation.judging.prompt import REASON_CHARS, again, answer_schema, citable, messages, words_of
 from evaluation.judging.rubric import Criterion, Request, Rubric
 from evaluation.judging.transcript import Judged, occurs
 from evaluation.runs.results import Failure
@@ -176,8 +176,6 @@ def _false(item: Any, criterion: Criterion, judged: Judged) -> str:
         ]
     if item["kind"] not in list(criterion.kinds):
         return f"kind {item['kind']!r} is unknown"[:100]
-    said = next(one for one in judged.said if one.turn == turn)
-    words = said.customer if criterion.evidence == "customer" else said.agent
-    if not isinstance(quote, str) or len(quote) > 2 * QUOTE_CHARS or not occurs(quote, words):
+    if not isinstance(quote, str) or not occurs(quote, words_of(criterion, judged, turn)):
         return f"the {criterion.evidence} did not say {str(quote)[:60]!r} in turn {turn}"
     return ""

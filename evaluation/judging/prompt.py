@@ -7,13 +7,13 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from evaluation.judging.rubric import Criterion, Request, Rubric, Words
-from evaluation.judging.transcript import Judged, as_block, quoted
+from evaluation.judging.transcript import Judged, as_block, quoted, shown
 from nodes.prompting import SLOT
 from scripts_library.schema import Language
 
 PROMPTS = Path(__file__).with_name("prompts")
 REASON_CHARS = 160
-QUOTE_CHARS = 160
+QUOTE_CHARS = 100
 MAX_EVIDENCE = 4
 
 
@@ -84,22 +84,42 @@ def answer_schema(request: Request, judged: Judged) -> dict[str, Any]:
 def _answer(criterion: Criterion, judged: Judged) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if criterion.evidence:
-        item = {
-            "turn": {"type": "integer", "enum": citable(criterion, judged)},
-            "quote": {"type": "string", "maxLength": QUOTE_CHARS},
-            "kind": {"type": "string", "enum": list(criterion.kinds)},
-        }
         least = int(criterion.always_cites)
-        fields["evidence"] = {"type": "array", "minItems": least, "maxItems": MAX_EVIDENCE, "items": _object(item)}
+        fields["evidence"] = {
+            "type": "array",
+            "minItems": least,
+            "maxItems": MAX_EVIDENCE,
+            "items": _citation(criterion, judged),
+        }
     fields["reason"] = {"type": "string", "maxLength": REASON_CHARS}
     fields["value"] = {"type": "number", "enum": [_number(value) for value in criterion.values]}
     return _object(fields)
+
+
+def _citation(criterion: Criterion, judged: Judged) -> dict[str, Any]:
+    """Return the schema of a piece of evidence: one of the lines that were said, as its beginning, and its kind.
+
+    A server that keeps to the schema cannot misquote; whatever another one sends is checked against what was said.
+    """
+    kind = {"type": "string", "enum": list(criterion.kinds)}
+    lines = [(turn, words_of(criterion, judged, turn)) for turn in citable(criterion, judged)]
+    choices = [
+        _object({"turn": {"const": turn}, "quote": {"const": shown(words, QUOTE_CHARS)}, "kind": kind})
+        for turn, words in lines
+    ]
+    return {"anyOf": choices}
 
 
 def citable(criterion: Criterion, judged: Judged) -> list[int]:
     """Return the turns in which the side that a criterion's evidence must come from said something."""
     shown = [one for one in judged.said if judged.reply is None or one.turn <= judged.reply]
     return [one.turn for one in shown if (one.customer if criterion.evidence == "customer" else one.agent).strip()]
+
+
+def words_of(criterion: Criterion, judged: Judged, turn: int) -> str:
+    """Return what the side that a criterion's evidence must come from said in a turn."""
+    said = next(one for one in judged.said if one.turn == turn)
+    return said.customer if criterion.evidence == "customer" else said.agent
 
 
 def _number(value: float) -> float | int:

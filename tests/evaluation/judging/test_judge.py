@@ -160,7 +160,9 @@ def test_what_is_asked_goes_out_alike_every_time_and_at_temperature_0() -> None:
     assert seen[0] == seen[2]
     assert (seen[0]["temperature"], seen[0]["seed"]) == (0.0, 0)
     schema = seen[0]["response_format"]["json_schema"]["schema"]["properties"]["progress"]["properties"]
-    assert schema["evidence"]["items"]["properties"]["turn"]["enum"] == [1, 2], "only turns in which the customer spoke"
+    cited = [one["properties"] for one in schema["evidence"]["items"]["anyOf"]]
+    assert [one["turn"]["const"] for one in cited] == [1, 2], "only turns in which the customer spoke"
+    assert cited[0]["quote"]["const"] == "Sure, but I'm busy."
     assert schema["value"]["enum"] == list(range(11))
 
 
