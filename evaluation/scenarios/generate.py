@@ -5,8 +5,8 @@ is data: `data/generator/tiers.yaml` and one `data/generator/<campaign>.yaml` a 
 """
 
 import random
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import cycle
+from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import cast
 
@@ -21,7 +21,7 @@ from scripts_library.schema import Data, Language, Lines, Name, Text
 from scripts_library.yaml_lines import read_yaml
 
 _DEAL: tuple[Split, ...] = ("test", "train", "test", "dev", "test", "train")
-"""Splits by position within a tier: half for the test, and a scenario added at the end moves no other one."""
+"""Splits by position in a stratum: half for the test, and a scenario added at the end moves no other one."""
 
 
 class Product(Data):
@@ -123,13 +123,17 @@ def _told(persona: Persona, product: Product, plan: TierPlan, language: Language
 
 
 def deal(scenarios: Iterable[Scenario]) -> dict[Split, list[str]]:
-    """Return the splits of scenarios: stratified by campaign, language, tier and source, in the order that they come in."""
-    hands: dict[tuple[str, ...], Iterator[Split]] = {}
-    splits: dict[Split, list[str]] = {"train": [], "dev": [], "test": []}
+    """Return the splits, stratified by campaign, language, tier and hand-written or not.
+
+    Each split goes through the strata in turn, so that its first N scenarios are a fair sample of it.
+    """
+    strata: dict[tuple[str, ...], list[str]] = {}
     for scenario in scenarios:
-        written = "" if scenario.source == "written" else scenario.tier
-        hand = hands.setdefault((scenario.campaign, scenario.language, written), cycle(_DEAL))
-        splits[next(hand)].append(scenario.id)
+        kind = "written" if scenario.source == "written" else scenario.tier
+        strata.setdefault((scenario.campaign, scenario.language, kind), []).append(scenario.id)
+    splits: dict[Split, list[str]] = {"train": [], "dev": [], "test": []}
+    for position, names in enumerate(zip_longest(*strata.values())):
+        splits[_DEAL[position % len(_DEAL)]] += [name for name in names if name]
     return splits
 
 

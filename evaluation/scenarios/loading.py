@@ -71,6 +71,20 @@ def split_ids(split: Split) -> list[str]:
     return [str(name) for name in ids]
 
 
+def load_split(split: Split) -> ScenarioSet:
+    """Return the bundled scenarios of one split, in the order of its ids.
+
+    Raises:
+        BadInput: The split is unknown, or an id is of no bundled scenario.
+    """
+    scenarios = {scenario.id: scenario for scenario in bundled_scenarios()}
+    ids = split_ids(split)
+    missing = [name for name in ids if name not in scenarios]
+    if missing:
+        raise BadInput(f"{SPLITS}:1: {split}: no such scenario ({', '.join(missing)}) – correct the id or remove it")
+    return ScenarioSet(tuple(scenarios[name] for name in ids))
+
+
 def load_scenario_file(path: Path, campaigns: Mapping[str, CampaignData] | None = None) -> ScenarioSet:
     """Read a file of scenarios that is to be run.
 
