@@ -1,5 +1,6 @@
 """The kinds of customers by name."""
 
+from evaluation.customers.persona import PersonaBuyer
 from evaluation.customers.protocol import Customer
 from evaluation.customers.recorded import RecordedCustomer
 from evaluation.customers.retrieved import RetrievedBuyer
@@ -9,7 +10,9 @@ from graph.errors import BadInput
 from graph.settings import Settings
 from scripts_library.loading import CampaignData
 
-KINDS = ("rule", "retrieved", "recorded")
+KINDS = ("rule", "retrieved", "persona", "recorded", "trained:MODEL")
+"""`trained:MODEL` is a customer model of your own: the persona buyer, served by that model (a name of `salesman models
+list`, or of the server of `SALESMAN_JUDGE_BASE_URL`, adapters included)."""
 
 
 def make_customer(kind: str, scenario: Scenario, campaign: CampaignData, seed: int, settings: Settings) -> Customer:
@@ -24,16 +27,20 @@ def make_customer(kind: str, scenario: Scenario, campaign: CampaignData, seed: i
 
     Raises:
         BadInput: No such kind, or it cannot play in this campaign or language.
+        ModelUnavailable: Its model cannot be had.
     """
+    name, _, model = kind.partition(":")
     if kind == "rule":
         return RuleBuyer(scenario, campaign, seed)
     if kind == "retrieved":
         return RetrievedBuyer(scenario, seed, settings)
     if kind == "recorded":
         return RecordedCustomer(scenario.campaign, scenario.language)
-    raise BadInput(f"Customer '{kind}' is unknown; expected {', '.join(KINDS)}.")
+    if kind == "persona" or (name == "trained" and model):
+        return PersonaBuyer(scenario, campaign, seed, settings, model or None)
+    raise BadInput(f"Customer '{kind}' is unknown; expected one of {', '.join(KINDS)}.")
 
 
 def speaks_with_a_model(kind: str) -> bool:
     """Tell whether customers of a kind need a chat model."""
-    return False
+    return kind == "persona" or kind.startswith("trained:")

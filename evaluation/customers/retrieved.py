@@ -74,7 +74,7 @@ class RetrievedBuyer:
         lines, place = real_lines(), min(len(said), USUAL_LENGTH - 1)
         if not said and self._scenario.opening:
             return RealLine("", self._scenario.opening, 0, last=False)
-        query = load_embedder(self._settings).query([reply or " "])[0]
+        query = load_embedder(self._settings).query([reply])[0]
         near = _vectors(self._settings) @ query
         used = {_plain(line) for line in said}
         apart = APART if place else 0
