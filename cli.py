@@ -12,6 +12,7 @@ import typer
 os.environ.setdefault("GOMP_SPINCOUNT", "300")
 """OpenMP's threads sleep while they wait: spinning, they starve the model server on the same cores. Set before numpy loads."""
 
+from evaluation.commands import app as evaluate_app
 from graph import commands as calls
 from graph import desk_commands
 from graph.errors import SalesmanError
@@ -24,7 +25,6 @@ app = typer.Typer(
     help="Guarded sales conversations on your own machine.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 models_app = typer.Typer(help="Model weights: what there is, and fetching them.", no_args_is_help=True)
-evaluate_app = typer.Typer(help="Measure the parts of the agent.", no_args_is_help=True)
 app.command()(calls.chat)
 app.command()(calls.demo)
 app.command("app")(ui_commands.serve_app)
@@ -78,27 +78,6 @@ def serve(
     from serving.launch import serve as launch
 
     launch(engine, model or None, adapter, host, port, get_settings())
-
-
-@evaluate_app.command("intent")
-def evaluate_intent(
-    campaign: calls.CampaignOption,
-    data: Annotated[
-        Path, typer.Option(help="Labelled lines: annotated_dialog.csv, or CSV/JSONL of language,intent,text.")
-    ],
-    way: Annotated[Literal["classifier", "model"], typer.Option(help="Who is measured.")] = "classifier",
-    limit: Annotated[int | None, typer.Option(min=1, help="Measure only this many lines.")] = None,
-    as_json: calls.JsonOption = False,
-) -> None:
-    """Measure how well customers' intents are understood, on held-out lines."""
-    from evaluation.intent import evaluate_intent as measure
-
-    result = measure(campaign, data, way, get_settings(), limit)
-    if as_json:
-        dump(result)
-        return
-    for name, value in result[way].items():
-        say(f"{name:10} {value}")
 
 
 @app.command()

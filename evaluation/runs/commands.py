@@ -1,0 +1,120 @@
+"""`salesman evaluate run`: hold the calls of an evaluation."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from graph.errors import BadInput
+from graph.settings import get_settings
+from graph.terminal import note, say
+
+if TYPE_CHECKING:
+    from evaluation.runs.runner import Progress
+    from evaluation.scenarios.scenario_set import ScenarioSet
+
+GATE = Path(__file__).parents[1] / "report" / "gate.yaml"
+TELL_SECONDS = 5.0
+
+
+def run(
+    out: Annotated[Path, typer.Option(help="Folder of the run; the same command goes on with a run that was stopped.")],
+    variants: Annotated[
+        Path | None, typer.Option(help="YAML list of variants; by default the agent as it is served.")
+    ] = None,
+    scenarios: Annotated[
+        str,
+        typer.Option(help="`train`, `dev` or `test` of the bundled ones, or a file: own YAML, or SalesLLM's JSONL."),
+    ] = "test",
+    customers: Annotated[
+        str,
+        typer.Option(
+            help="Kinds of customers, e.g. `rule,persona`: rule, retrieved, persona, recorded, trained:MODEL."
+        ),
+    ] = "rule",
+    trials: Annotated[int, typer.Option(min=1, max=100, help="Calls of each scenario with each customer.")] = 1,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many scenarios, spread evenly.")] = None,
+    campaign: Annotated[str, typer.Option("--campaign", "-c", help="Only scenarios of this campaign.")] = "",
+    language: Annotated[str, typer.Option("--language", "-l", help="Only scenarios in `en` or `zh`.")] = "",
+    seed: Annotated[int, typer.Option(help="Of the customers.")] = 0,
+    gate: Annotated[Path, typer.Option(help="The gate's rules, fixed before the run.")] = GATE,
+) -> None:
+    """Hold calls between the served graph and simulated customers, and keep them for `salesman evaluate report`.
+
+    A run that was stopped or killed goes on with the same command: no call is held twice. Calls that failed are held anew.
+    """
+    from evaluation.runs.runner import Order
+    from evaluation.runs.runner import run as hold_all
+    from evaluation.runs.variants import AS_SERVED, load_variants
+
+    order = Order(
+        variants=load_variants(variants) if variants else (AS_SERVED,),
+        scenarios=_chosen(scenarios, campaign, language),
+        split=scenarios if scenarios in ("train", "dev", "test") else "",
+        customers=[kind.strip() for kind in customers.split(",") if kind.strip()],
+        trials=trials,
+        limit=limit,
+        seed=seed,
+        gate=_hash(gate),
+    )
+    if not order.customers:
+        raise BadInput("--customers is empty; name at least one kind, e.g. rule.")
+    done = hold_all(order, out, get_settings(), _teller())
+    failed = [result for result in done.results if result["error"]]
+    say(f"{len(done.results)} calls in {out}, {len(failed)} of them failed.")
+    for reason in done.about["left_out"]:
+        say(f"left out: {reason}")
+    if done.about["broken"]:
+        say(f"broken scenarios left out: {len(done.about['broken'])}")
+    for result in failed[:10]:
+        if error := result["error"]:
+            say(f"  {error['boundary']}: {result['unit']}: {error['message']}")
+    say(
+        f"Next: salesman evaluate report {out}" + (", or the same command again for the failed ones." if failed else "")
+    )
+
+
+def _chosen(scenarios: str, campaign: str, language: str) -> "ScenarioSet":
+    from dataclasses import replace
+
+    from evaluation.scenarios.loading import load_scenario_file, load_split
+
+    found = load_split(scenarios) if scenarios in ("train", "dev", "test") else load_scenario_file(Path(scenarios))
+    kept = tuple(
+        one
+        for one in found.scenarios
+        if (not campaign or one.campaign == campaign) and (not language or one.language == language)
+    )
+    return replace(found, scenarios=kept)
+
+
+def _hash(gate: Path) -> str:
+    if not gate.is_file():
+        raise BadInput(f"The gate's rules {gate} do not exist; give a YAML file, or leave --gate away.")
+    return hashlib.sha256(gate.read_bytes()).hexdigest()
+
+
+def _teller() -> Callable[["Progress"], None]:
+    """Return what prints the progress, every few seconds and at the end."""
+    told = [time.monotonic()]
+
+    def tell(progress: "Progress") -> None:
+        last = progress.before + progress.done == progress.units
+        if not last and time.monotonic() - told[0] < TELL_SECONDS:
+            return
+        told[0] = time.monotonic()
+        took = told[0] - progress.started
+        failed = ", ".join(f"{count} at the {name}" for name, count in sorted(progress.failed.items()))
+        note(
+            f"{progress.before + progress.done}/{progress.units} calls, {progress.turns / max(took, 0.001):.1f} turns/s, "
+            f"about {_minutes(progress.seconds_left)} left" + (f"; failed: {failed}" if failed else "")
+        )
+
+    return tell
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
