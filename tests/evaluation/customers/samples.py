@@ -5,7 +5,7 @@ from typing import Any
 
 from evaluation.customers.protocol import Customer
 from evaluation.scenarios.schema import Scenario
-from graph.records import ConversationRecord
+from graph.records import ConversationRecord, TurnRecord
 from scripts_library.loading import CampaignData, bundled, load_campaign
 
 LANTERN = load_campaign(bundled()["lantern_local"])
@@ -60,8 +60,8 @@ def record(*turns: tuple[str, str], ended: bool = False, language: str = "en") -
         "started_at": "2026-01-01T00:00:00+00:00",
         "ended": ended,
         "turns": [
-            {"turn": 0, "reply": "Hello, this is Lily of Lantern Local."},
-            *({"turn": n, "customer": line, "reply": reply} for n, (line, reply) in enumerate(turns, start=1)),
+            {"turn": 0, "customer": "", "reply": "Hello, this is Lily of Lantern Local."},
+            *(TurnRecord(turn=n, customer=line, reply=reply) for n, (line, reply) in enumerate(turns, start=1)),
         ],
         "outcome": {"status": "open", "need": {}, "objections": [], "offers": [], "commitment": {}, "next_step": ""},
     }
@@ -81,7 +81,7 @@ def talk(
 
 def lines(call: ConversationRecord) -> list[str]:
     """Return what the customer said."""
-    return [turn["customer"] for turn in call["turns"] if "customer" in turn]
+    return [turn["customer"] for turn in call["turns"] if turn["customer"]]
 
 
 def decision(customer: Customer, call: ConversationRecord) -> str:
@@ -89,7 +89,7 @@ def decision(customer: Customer, call: ConversationRecord) -> str:
     return customer.notes(call)[-1].get("decided", "")
 
 
-def of(campaign: CampaignData, **changes: Any) -> Scenario:
+def of(campaign: CampaignData, /, **changes: Any) -> Scenario:
     """Return a customer of the charity: a question, a worry and an amount."""
     return scenario(
         **{

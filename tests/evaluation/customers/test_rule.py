@@ -129,7 +129,7 @@ def test_pressed_after_a_no_some_customers_opt_out_for_good() -> None:
         buyer = RuleBuyer(scenario(propensity=0.05, tier="adversarial"), LANTERN, seed)
         goes_on = iter([*GOOD[:4]] * 3)
         noes = set(read_book("lantern_local").lines["not_interested"]["en"])
-        replies = []
+        replies: list[str] = []
 
         def agent(line: str) -> str:
             replies.append(reply if replies[-1:] == [reply] or line in noes else next(goes_on))
