@@ -91,7 +91,7 @@ class Line(Data):
 class Sample(Data):
     """A conversation written to be good or bad in the eyes of the rubric."""
 
-    background: dict[Background, str] = Field(default_factory=dict)
+    background: dict[str, str] = Field(default_factory=dict)
     call: list[Line] = Field(min_length=1)
 
     def said(self) -> tuple[Said, ...]:

@@ -1,0 +1,178 @@
+"""`salesman evaluate judge|rubrics|bad-cases|agreement|preference`: judges, and how far they can be trusted."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from graph.settings import get_settings
+from graph.terminal import dump, note, say
+
+if TYPE_CHECKING:
+    from evaluation.judging.rubric import Rubric
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+TELL_SECONDS = 5.0
+HIGH, LOW = 0.6, 0.4
+"""A judge separates a rubric's samples when gold scores at least `HIGH` and bad at most `LOW` of the way to the best."""
+
+
+def judge(
+    folder: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    rubrics: Annotated[str, typer.Option(help="Names or files, e.g. `process,telebot`.")] = "process,telebot",
+    limit: Annotated[int | None, typer.Option(min=1, help="Send at most so many requests.")] = None,
+    at_once: Annotated[int, typer.Option(min=1, max=256, help="Requests under way at a time.")] = 4,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge the calls of a run by rubrics; stopped or killed, the same command goes on.
+
+    Answers stand in the run's `judged.jsonl`. The judge is `SALESMAN_JUDGE`; the campaigns' own rubric lines are judged as
+    `campaign`, together with any other rubric.
+    """
+    from evaluation.judging.batch import FILE, jobs, judge_calls, judged_scores
+    from evaluation.judging.model import load_judge
+    from evaluation.judging.rubric import campaign_rubric, find_rubrics
+    from evaluation.judging.telebot import agreement_with_judge, computed
+    from evaluation.measures.replay import Replay
+    from evaluation.runs.store import read_lines, read_run
+
+    run, settings = read_run(folder), get_settings()
+    names = [name.strip() for name in rubrics.split(",") if name.strip()]
+    campaigns = {name: data.campaign for name, data in run.campaigns.items()}
+    chosen: list[Rubric] = find_rubrics([name for name in names if name != "campaign"])
+    wanted = list(jobs(run.results, chosen, campaigns))
+    if "campaign" in names:
+        for name, campaign in campaigns.items():
+            own = campaign_rubric(campaign)
+            held = [
+                result for result in run.results if result["sessions"] and result["sessions"][0]["campaign"] == name
+            ]
+            wanted += jobs(held, [own] if own else [], campaigns)
+    path = folder / FILE
+    summary: dict[str, Any] = dict(
+        judge_calls(
+            wanted, path, load_judge(settings), settings.judge, at_once=at_once, limit=limit, progress=_teller()
+        )
+    )
+    if "telebot" in names:
+        scores = judged_scores(read_lines(path))  # type: ignore[arg-type]
+        for result in run.results:
+            if result["error"] is None and result["unit"] in scores:
+                scenario = run.scenarios[result["scenario"]]
+                scores[result["unit"]] += computed(Replay(result, scenario, run.campaigns[scenario.campaign]))
+        summary["telebot_computed_and_judged"] = agreement_with_judge(scores)
+    if as_json:
+        dump(summary)
+        return
+    say(f"{summary['asked']} requests in {summary['seconds']:.0f} s; {summary['stood']} stood already")
+    for boundary, count in summary["failed"].items():
+        say(f"{count} of {summary['answers']} answers failed: {boundary}")
+    for name, both in summary.get("telebot_computed_and_judged", {}).items():
+        say(
+            f"{name}: computed and judged alike in {_share(both['share'])} of {both['n']} calls, kappa {_figure(both['kappa'])}"
+        )
+
+
+def rubrics(
+    names: Annotated[list[str] | None, typer.Argument(help="Names or files; all bundled ones by default.")] = None,
+    check: Annotated[bool, typer.Option(help="Ask the judge about each rubric's gold and bad conversation.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the rubrics; with --check, say whether the judge tells their gold conversations from the bad ones."""
+    from evaluation.judging.model import load_judge
+    from evaluation.judging.rubric import bundled_rubrics, find_rubrics
+
+    chosen = find_rubrics(names or list(bundled_rubrics()))
+    if not check:
+        rows = [
+            {"rubric": one.name, "version": one.version, "judges": one.judges, "questions": len(list(one.asked()))}
+            for one in chosen
+        ]
+        if as_json:
+            dump(rows)
+        for row in [] if as_json else rows:
+            say(f"{row['rubric']:16} v{row['version']}  {row['judges']:8}  {row['questions']} questions")
+        return
+    settings = get_settings()
+    model, found = load_judge(settings), []
+    for rubric in chosen:
+        for language in rubric.gold:
+            result = separates(model, rubric, language)
+            found.append(result)
+            if not as_json:
+                mark = "ok" if result["separates"] else "NO"
+                say(
+                    f"{mark}  {rubric.name} {language}: gold {_figure(result['gold'])}, bad {_figure(result['bad'])}, {result['seconds']:.0f} s"
+                )
+    if as_json:
+        dump({"judge": settings.judge, "rubrics": found})
+
+
+def separates(model: Any, rubric: "Rubric", language: Any) -> dict[str, Any]:
+    """Let a judge score a rubric's gold and bad conversation, 0 (worst) to 1 (best); None where it failed."""
+    from evaluation.judging.judge import judge as ask
+    from evaluation.judging.transcript import Judged
+
+    started, scores = time.monotonic(), []
+    for sample in (rubric.gold[language], rubric.bad[language]):
+        said = sample.said()
+        judged = Judged(language, said, dict(sample.background), said[-1].turn if rubric.judges == "turn" else None)
+        answers = ask(model, rubric, judged)
+        scores.append(rubric.score({one.criterion: one.value for one in answers}))
+    gold, bad = scores
+    return {
+        "rubric": rubric.name,
+        "language": language,
+        "gold": gold,
+        "bad": bad,
+        "separates": gold is not None and bad is not None and gold >= HIGH and bad <= LOW,
+        "seconds": round(time.monotonic() - started, 1),
+    }
+
+
+def agreement(
+    data: Annotated[
+        Path, typer.Option(help="CSV of item, rater, rating (and tier, criterion), or the folder of a run.")
+    ],
+    judge: Annotated[str, typer.Option(help="Name of the judge among the raters.")] = "judge",
+    criterion: Annotated[str, typer.Option(help="Which, where there are several.")] = "",
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare a judge with people: Pearson, Spearman, ICC(2,1), Krippendorff's α, with bootstrap intervals."""
+    from evaluation.judging.agreement import agreement as compare
+    from evaluation.judging.agreement import ratings_of_run, read_ratings
+
+    ratings = ratings_of_run(data) if data.is_dir() else read_ratings(data)
+    result = compare(ratings, judge, criterion, seed)
+    if as_json:
+        dump(result)
+        return
+    say(f"{result['items']} items, rated by '{judge}' and {result['people']} people")
+    for name, figure in result.items():
+        if isinstance(figure, dict) and "value" in figure:
+            say(f"{name:15} {_figure(figure['value'])}  [{_figure(figure['low'])}, {_figure(figure['high'])}]")
+    for tier, value in result["within_tier"]["tiers"].items():
+        say(f"pearson within {tier}: {_figure(value)}")
+
+
+def _teller() -> Callable[[int, int, float | None], None]:
+    """Return what says how far a batch is, every few seconds."""
+    last = [0.0]
+
+    def tell(done: int, total: int, left: float | None) -> None:
+        if done == total or time.monotonic() - last[0] >= TELL_SECONDS:
+            last[0] = time.monotonic()
+            note(f"{done} of {total} requests judged, about {(left or 0) / 60:.1f} minutes left")
+
+    return tell
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0%}"
