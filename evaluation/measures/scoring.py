@@ -40,7 +40,11 @@ def score_call(result: CallResult, scenario: Scenario, campaign: CampaignData) -
     """
     if result["error"] is not None or not result["sessions"]:
         return []
-    call = Replay(result, scenario, campaign)
+    return computed_scores(Replay(result, scenario, campaign))
+
+
+def computed_scores(call: Replay) -> list[Score]:
+    """Score a finished call by everything that is computed; see `score_call`."""
     return [score for scorer in SCORERS for score in scorer(call)]
 
 

@@ -54,6 +54,7 @@ def _compared(table: Table, first: str, second: str, metrics: Mapping[str, Metri
         yield {
             "metric": name,
             "group": metric.group,
+            "unit": metric.unit,
             "a": first,
             "b": second,
             "difference": estimate.value,

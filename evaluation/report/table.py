@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evaluation.measures.metric import Metric, Score
+from evaluation.measures.replay import Replay
 from evaluation.measures.scored import absent, measured
-from evaluation.measures.scoring import all_metrics, score_call
+from evaluation.measures.scoring import all_metrics, computed_scores
 from evaluation.report.statistics import Estimate, mean
 from evaluation.runs.results import CallResult
 from evaluation.runs.store import Run, read_lines
-from evaluation.scenarios.schema import Scenario
+from evaluation.scenarios.schema import PROPENSITY, Scenario
 
 JUDGED = "judged.jsonl"
 OUTCOME_POINTS = "outcome.points"
@@ -24,9 +25,18 @@ SCORE = Metric("score", "outcome", "Score: half outcome, half process", "higher"
 class Row:
     """A finished call with its scores."""
 
-    result: CallResult
-    scenario: Scenario
+    call: Replay
     scores: dict[str, Score]
+
+    @property
+    def result(self) -> CallResult:
+        """The call as the run keeps it."""
+        return self.call.result
+
+    @property
+    def scenario(self) -> Scenario:
+        """What it was about."""
+        return self.call.scenario
 
     def value(self, metric: str) -> float | None:
         """Return the call's value of a metric; None where it has none."""
@@ -67,8 +77,9 @@ class Table:
         return [row for row in self.rows if all(row.level(key) == value for key, value in conditions.items())]
 
     def levels(self, dimension: str) -> list[str]:
-        """Return the values of a dimension, in the order of the run."""
-        return list(dict.fromkeys(row.level(dimension) for row in self.rows))
+        """Return the values of a dimension in the order of the run; tiers from easy to hard."""
+        found = list(dict.fromkeys(row.level(dimension) for row in self.rows))
+        return [tier for tier in PROPENSITY if tier in found] if dimension == "tier" else found
 
     def estimate(self, metric: str, rows: Sequence[Row], **conditions: object) -> dict[str, Any] | None:
         """Return a metric's mean over rows with its interval and its cell; None where no row has a value."""
@@ -108,10 +119,10 @@ def read_table(run: Run, tell: Callable[[int, int], None] = lambda _done, _total
             failed.append(result)
             continue
         scenario = run.scenarios[result["scenario"]]
-        scores = score_call(result, scenario, run.campaigns[scenario.campaign])
-        by_name = {score["metric"]: score for score in [*scores, *judged.get(result["unit"], [])]}
-        rows.append(Row(result, scenario, by_name | {SCORE.name: _final(by_name)}))
-    metrics = {SCORE.name: SCORE, **all_metrics()}
+        call = Replay(result, scenario, run.campaigns[scenario.campaign])
+        by_name = {score["metric"]: score for score in [*computed_scores(call), *judged.get(result["unit"], [])]}
+        rows.append(Row(call, by_name | {SCORE.name: _final(by_name)}))
+    metrics = all_metrics() | {SCORE.name: SCORE}
     asked = [variant["name"] for variant in run.about["asked"]["variants"]]
     return Table(rows, failed, errors, metrics, _present(asked, (result["variant"] for result in run.results)))
 
