@@ -42,15 +42,16 @@ def campaign_for(products: Sequence[Product], language: Language) -> CampaignDat
         "{product}": _SEVERAL[language] if several else products[0].name,
         "{store}": _SHOP[language] if several else products[0].store or _SHOP[language],
     }
-    frame, intents = _frame()
+    frame, everybody = _frame()
+    intents = _spoken(everybody, language)
     data: dict[str, Any] = {
-        **_filled(frame, words),
+        **_filled(_spoken(frame, language), words),
         "name": name,
         "languages": [language],
         "currency": "CNY" if _YUAN.search(" ".join(facts)) else "USD",
         "facts": [{"id": f"fact_{number:03}", "text": {language: fact}} for number, fact in enumerate(facts, 1)],
     }
-    data["forbidden"] = [claim for claim in data["forbidden"] if not _stated(claim, facts)]
+    data["forbidden"] = [claim for claim in frame["forbidden"] if not _stated(claim, facts)]
     known = Known.of(data, intents)
     problems = [*check_campaign(data, known), *check_intents(intents, known)]
     if problems:
@@ -66,6 +67,17 @@ def _frame() -> tuple[Mapping[str, Any], Sequence[Any]]:
             f"{_DATA}: salesllm_campaign.yaml or salesllm_intents.yaml is damaged; install the program again"
         )
     return frame, intents
+
+
+def _spoken(data: Any, language: Language) -> Any:
+    """Keep one language of every text: the other one would be embedded with each campaign and never be said."""
+    if isinstance(data, list):
+        return [_spoken(value, language) for value in data]
+    if not isinstance(data, dict):
+        return data
+    if data.keys() == _SHOP.keys():
+        return {language: data[language]}
+    return {key: _spoken(value, language) for key, value in data.items()}
 
 
 def _filled(data: Any, words: Mapping[str, str]) -> Any:
