@@ -20,8 +20,8 @@ from graph.terminal import say
 from scripts_library.schema import Data, Language, Lines, Name, Text
 from scripts_library.yaml_lines import read_yaml
 
-_DEAL: tuple[Split, ...] = ("test", "train", "test", "dev", "test", "train")
-"""Splits by position in a stratum: half for the test, and a scenario added at the end moves no other one."""
+_DEAL: tuple[Split, ...] = ("test", "train", "dev", "test", "train", "dev", "test")
+"""Splits by position in a stratum: three of seven for the test, and a scenario added at the end moves no other one."""
 
 
 class Product(Data):
@@ -63,6 +63,8 @@ class Inputs(Data):
 def generate(campaign: str) -> dict[Language, list[Scenario]]:
     """Return the campaign's generated scenarios; number N of a tier is the same customer in every language.
 
+    Within a tier no persona comes to the same product twice.
+
     Args:
         campaign: A bundled campaign with a file in `data/generator/`.
     """
@@ -70,12 +72,9 @@ def generate(campaign: str) -> dict[Language, list[Scenario]]:
     products = {product.id: product for product in inputs.products}
     pairs = [(persona, products[name]) for persona in inputs.personas for name in persona.products]
     rng = random.Random(inputs.seed)
-    rng.shuffle(pairs)
-    dealt = iter(pairs)
     made: dict[Language, list[Scenario]] = {name: [] for name in bundled_campaigns()[campaign].campaign.languages}
     for tier, plan in tier_plans().items():
-        for number in range(1, inputs.per_tier + 1):
-            persona, product = next(dealt)
+        for number, (persona, product) in enumerate(rng.sample(pairs, inputs.per_tier), start=1):
             shared = _drawn(persona, product, tier, plan, inputs, rng)
             for language, scenarios in made.items():
                 name = f"{campaign}.{language}.{tier}.{number:02}"
