@@ -1,6 +1,7 @@
 """What a run stands on, kept in its folder: campaigns with their published scripts, and the home made of them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from evaluation.runs.store import CAMPAIGNS
 from graph.settings import Settings
 from nodes.resources import get_resources
 from scripts_library.loading import FILES, CampaignData
-from scripts_library.schema import Script
 
 
 def keep_campaigns(folder: Path, names: Sequence[str], made: Mapping[str, CampaignData], settings: Settings) -> None:
@@ -27,19 +27,19 @@ def keep_campaigns(folder: Path, names: Sequence[str], made: Mapping[str, Campai
         BadInput: A campaign is neither made nor in the library.
     """
     for name in names:
-        data, scripts = made.get(name), ()
+        data = made.get(name)
         if data is None:
             library = get_resources(settings).library
-            data, scripts = library.campaign(name), tuple(library.list(name, status="published"))
-        _write(folder / CAMPAIGNS / name, data, scripts or data.scripts)
+            data = replace(library.campaign(name), scripts=tuple(library.list(name, status="published")))
+        _write(folder / CAMPAIGNS / name, data)
 
 
-def _write(folder: Path, data: CampaignData, scripts: Sequence[Script]) -> None:
+def _write(folder: Path, data: CampaignData) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     contents: tuple[Any, ...] = (
         _plain(data.campaign),
         [_plain(one) for one in data.intents],
-        [_plain(one) for one in scripts],
+        [_plain(one) for one in data.scripts],
     )
     for file, content in zip(FILES, contents, strict=True):
         (folder / file).write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")

@@ -54,9 +54,9 @@ def test_generated_customers_have_their_tier_s_inclination_and_never_name_the_ti
         assert "adversarial" not in told and "difficulty" not in told and "难度" not in told
 
 
-def test_no_two_generated_scenarios_of_a_place_are_the_same_customer_with_the_same_wish() -> None:
+def test_no_two_generated_scenarios_of_a_tier_are_the_same_customer_with_the_same_wish() -> None:
     seen = Counter(
-        (scenario.campaign, scenario.language, scenario.opening, scenario.product)
+        (scenario.campaign, scenario.language, scenario.tier, scenario.opening, scenario.product)
         for scenario in EVERY
         if scenario.source == "generated"
     )
