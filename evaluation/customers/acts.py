@@ -102,6 +102,7 @@ _STOP = frozenset(
     ]
 )
 _WORD = re.compile(r"[a-z]{4,}|\d[\d.,]*")
+_CLAUSE = re.compile(r"[，；;]|,(?!\d)")
 _HAN = re.compile(r"[\u3400-\u9fff]+")
 _COMMON_HAN = frozenset(
     [
@@ -170,6 +171,14 @@ class Acts:
     """Prices heard, in the campaign's currency; by the day or the order ones left out."""
 
 
+def _told(sentence: str) -> str:
+    """Return what a sentence states: all of it, or of a question the clauses before the one that asks."""
+    if not sentence.endswith(("?", "？")):
+        return sentence
+    clauses = list(_CLAUSE.finditer(sentence))
+    return sentence[: clauses[-1].start()] if clauses else ""
+
+
 class Ear:
     """Hears one campaign in one language.
 
@@ -203,7 +212,7 @@ class Ear:
             return Acts(empty=True)
         sentences = split_sentences(plain) or [plain]
         asked = [sentence for sentence in sentences if _REQUEST.search(sentence)]
-        told = " ".join(sentence for sentence in sentences if not sentence.endswith(("?", "？")))
+        told = " ".join(_told(sentence) for sentence in sentences)
         proposes = bool(_PROPOSES.search(plain))
         answers, empathises = bool(intent) and self._answers(told, line, intent), bool(_EMPATHY.search(plain))
         context = GuardContext(language=self._language, earlier=tuple(earlier), refused=refused)

@@ -40,6 +40,7 @@ def test_what_a_reply_did(reply: str, line: str, intent: str, expected: dict[str
     [
         ("基础店铺每月199元。", "price_question", {"answers": True, "prices": (199.0,)}),
         ("需要营业执照和店铺照片。", "ask_setup", {"answers": True}),
+        ("试用不用绑卡，条款先发您看，这样行吗？", "no_trust", {"answers": True, "asks": True}),
         ("今天天气不错。", "price_question", {"answers": False, "beside": True}),
         ("我理解您的顾虑。", "no_trust", {"empathises": True}),
         ("顾问打哪个号码找您方便？", "", {"slots": ("contact_phone",), "proposes": True}),
