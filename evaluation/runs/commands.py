@@ -40,6 +40,17 @@ def run(
     campaign: Annotated[str, typer.Option("--campaign", "-c", help="Only scenarios of this campaign.")] = "",
     language: Annotated[str, typer.Option("--language", "-l", help="Only scenarios in `en` or `zh`.")] = "",
     seed: Annotated[int, typer.Option(help="Of the customers.")] = 0,
+    at_once: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Calls held at once; by default SALESMAN_LLM_PARALLEL.")
+    ] = None,
+    deadline: Annotated[
+        float,
+        typer.Option(
+            min=1,
+            max=120,
+            help="Seconds a turn may take: a full server shall not turn the agent's answers into approved lines.",
+        ),
+    ] = 60.0,
     gate: Annotated[Path, typer.Option(help="The gate's rules, fixed before the run.")] = GATE,
 ) -> None:
     """Hold calls between the served graph and simulated customers, and keep them for `salesman evaluate report`.
@@ -49,20 +60,24 @@ def run(
     from evaluation.runs.runner import Order
     from evaluation.runs.runner import run as hold_all
     from evaluation.runs.variants import AS_SERVED, load_variants
+    from evaluation.scenarios.schema import SPLITS
 
+    settings = get_settings()
     order = Order(
         variants=load_variants(variants) if variants else (AS_SERVED,),
         scenarios=_chosen(scenarios, campaign, language),
-        split=scenarios if scenarios in ("train", "dev", "test") else "",
+        split=scenarios if scenarios in SPLITS else "",
         customers=[kind.strip() for kind in customers.split(",") if kind.strip()],
         trials=trials,
         limit=limit,
         seed=seed,
         gate=_hash(gate),
+        at_once=at_once or settings.llm_parallel,
+        deadline=deadline,
     )
     if not order.customers:
         raise BadInput("--customers is empty; name at least one kind, e.g. rule.")
-    done = hold_all(order, out, get_settings(), _teller())
+    done = hold_all(order, out, settings, _teller())
     failed = [result for result in done.results if result["error"]]
     say(f"{len(done.results)} calls in {out}, {len(failed)} of them failed.")
     for reason in done.about["left_out"]:
@@ -81,8 +96,10 @@ def _chosen(scenarios: str, campaign: str, language: str) -> "ScenarioSet":
     from dataclasses import replace
 
     from evaluation.scenarios.loading import load_scenario_file, load_split
+    from evaluation.scenarios.schema import SPLITS
 
-    found = load_split(scenarios) if scenarios in ("train", "dev", "test") else load_scenario_file(Path(scenarios))
+    split = next((name for name in SPLITS if name == scenarios), None)
+    found = load_split(split) if split else load_scenario_file(Path(scenarios))
     kept = tuple(
         one
         for one in found.scenarios

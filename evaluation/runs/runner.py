@@ -53,6 +53,10 @@ class Order:
     limit: int | None = None
     """At most so many scenarios, spread evenly."""
     seed: int = 0
+    at_once: int = 4
+    """Calls held at once; more than the embedded server has slots push each other's prefix out."""
+    deadline: float = 60.0
+    """Seconds a turn may take; longer than served, since a busy server is not what is measured."""
     gate: str = ""
     """Hash of the gate's configuration, which must not change after the run has begun."""
 
@@ -92,7 +96,7 @@ def run(order: Order, folder: Path, settings: Settings, tell: Tell = lambda _pro
     Args:
         order: What is asked for.
         folder: Where the run is kept; the folder of a run that was stopped goes on with it.
-        settings: Name the models, the user's library, and how many calls are held at once (`llm_parallel`).
+        settings: Name the models and the user's library.
         tell: Told of the progress after each call, from this thread.
 
     Returns:
@@ -110,11 +114,11 @@ def run(order: Order, folder: Path, settings: Settings, tell: Tell = lambda _pro
             raise BadInput("No scenario is left to run: " + ("; ".join(left_out) or "the set is empty") + ".")
         about = _about(order, chosen, left_out, settings)
         _take_up(folder, about, chosen, order.scenarios.campaigns, settings)
-        own = settings_of(folder, settings)
+        own = settings_of(folder, settings).model_copy(update={"turn_deadline": order.deadline})
         fill_home(folder, own)
         units = plan(order.variants, chosen, order.customers, order.trials, order.seed)
         try:
-            _hold_all(units, folder, own, settings, tell)
+            _hold_all(units, order.at_once, folder, own, settings, tell)
         finally:
             finished = {"finished_at": _now()} if _whole(units, folder) else {}
             write_about(folder, {**read_run(folder).about, **finished})
@@ -126,7 +130,7 @@ def _whole(units: Sequence[Unit], folder: Path) -> bool:
     return all(unit.name in held and not held[unit.name]["error"] for unit in units)
 
 
-def _hold_all(units: Sequence[Unit], folder: Path, own: Settings, settings: Settings, tell: Tell) -> None:
+def _hold_all(units: Sequence[Unit], at_once: int, folder: Path, own: Settings, settings: Settings, tell: Tell) -> None:
     """Hold what is not held: first the customers that many calls can have at once, then those with a model on this machine."""
     held = results_of(folder)
     tries = Counter(row["unit"] for row in read_lines(folder / CALLS))
@@ -136,13 +140,13 @@ def _hold_all(units: Sequence[Unit], folder: Path, own: Settings, settings: Sett
     campaigns = read_run(folder).campaigns
     alone = not own.llm_base_url and not own.judge_base_url
     groups = (
-        (own.llm_parallel, [unit for unit in open_units if not (alone and speaks_with_a_model(unit.customer))]),
+        (at_once, [unit for unit in open_units if not (alone and speaks_with_a_model(unit.customer))]),
         (1, [unit for unit in open_units if alone and speaks_with_a_model(unit.customer)]),
     )
     try:
-        for at_once, group in groups:
+        for number, group in groups:
             jobs = [_job(unit, doors, campaigns, settings, tries[unit.name]) for unit in group]
-            _work_off(jobs, at_once, folder / CALLS, progress, tell)
+            _work_off(jobs, number, folder / CALLS, progress, tell)
     finally:
         for door in doors.values():
             door.close()
@@ -243,7 +247,8 @@ def _about(order: Order, chosen: Sequence[Scenario], left_out: Sequence[str], se
         "broken": [_row(finding) for finding in order.scenarios.broken],
         "warnings": [_row(finding) for finding in order.scenarios.warnings],
         "program": version("ai-salesman"),
-        "at_once": settings.llm_parallel,
+        "at_once": order.at_once,
+        "deadline": order.deadline,
         "started_at": _now(),
     }
 

@@ -10,6 +10,7 @@ Tier = Literal["easy", "medium", "hard", "very_hard", "adversarial"]
 PROPENSITY: dict[Tier, float] = {"easy": 0.80, "medium": 0.50, "hard": 0.20, "very_hard": 0.10, "adversarial": 0.05}
 """The customer's inclination to buy before the call (SalesLLM, arXiv 2604.07054, table C.4)."""
 Split = Literal["train", "dev", "test"]
+SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 ScenarioId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{1,99}$")]
 Check = Literal["outcome", "slots", "facts", "respect", "disclosure", "legal_moves", "latency"]
 """What a call of the scenario must pass to count as a success; see `evaluation.measures.success`."""
