@@ -14,8 +14,6 @@ from graph.errors import BadInput
 from graph.session import Calls
 from graph.settings import Settings
 from guardrails.quantities import find_quantities
-from nodes.resources import get_resources
-from scripts_library.library import open_library
 from scripts_library.loading import CampaignData, load_campaign
 from scripts_library.schema import STAGES, Language
 from tests.evaluation.scenarios.conftest import (
@@ -31,7 +29,7 @@ from tests.evaluation.scenarios.conftest import (
 
 def written(data: CampaignData, folder: Path) -> Path:
     """Write a campaign as a folder, as runs do."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     contents = (data.campaign.model_dump(mode="json", exclude_none=True, exclude_defaults=True),
                 [intent.model_dump(mode="json", exclude_none=True) for intent in data.intents], [])  # fmt: skip
     for name, content in zip(("campaign", "intents", "scripts"), contents, strict=True):
@@ -107,12 +105,14 @@ def test_the_frame_has_enough_examples_of_every_intent(row: dict[str, Any], lang
     assert set(data.campaign.sop.stages) == set(STAGES)
 
 
-def test_a_whole_call_can_be_held_in_such_a_campaign(jsonl: Write, tmp_path: Path, own_home: Path) -> None:
+def test_a_whole_call_can_be_held_in_such_a_campaign(
+    jsonl: Write, tmp_path: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = load_scenario_file(jsonl(chinese()))
     ((name, data),) = found.campaigns.items()
+    monkeypatch.setattr("scripts_library.loading.CAMPAIGNS", tmp_path / "campaigns")
+    written(data, tmp_path / "campaigns" / name)
     settings = Settings(home=own_home, llm="fake/scripted", _env_file=None)  # type: ignore[call-arg]
-    with open_library(settings, get_resources(settings).embedder, campaigns={}) as library:
-        library.load(written(data, tmp_path / "campaign"), "test")
     calls = Calls(settings)
     calls.start(name, call="one", language="zh")
     for line in (found.scenarios[0].opening, "多少钱", "好，我下一单", "再见"):
