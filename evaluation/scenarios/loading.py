@@ -48,7 +48,12 @@ def load_scenarios(campaign: str, language: Language) -> list[Scenario]:
     if not files.get((campaign, language)):
         known = ", ".join(f"{name} {tongue}" for (name, tongue), paths in files.items() if paths)
         raise BadInput(f"No bundled scenarios for campaign {campaign!r} in {language!r}; there are: {known}")
-    return [scenario for path in files[campaign, language] for scenario in load_scenario_file(path).scenarios]
+    return [scenario for path in files[campaign, language] for scenario in _bundled(path)]
+
+
+@cache
+def _bundled(path: Path) -> tuple[Scenario, ...]:
+    return load_scenario_file(path).scenarios
 
 
 def bundled_scenarios() -> list[Scenario]:

@@ -7,7 +7,7 @@ import pytest
 
 from evaluation.scenarios.generate import files
 from evaluation.scenarios.loading import bundled_campaigns, bundled_files, bundled_scenarios, load_scenarios, split_ids
-from evaluation.scenarios.schema import PROPENSITY, Scenario, Split, Tier
+from evaluation.scenarios.schema import PROPENSITY, Split, Tier
 from graph.errors import BadInput
 from nodes.slots import fill_slots
 from scripts_library.schema import Language
@@ -63,11 +63,15 @@ def test_no_two_generated_scenarios_of_a_tier_are_the_same_customer_with_the_sam
     assert max(seen.values()) == 1
 
 
-@pytest.mark.parametrize("scenario", EVERY, ids=lambda scenario: scenario.id)
-def test_what_a_customer_says_when_asked_fills_the_slot(scenario: Scenario) -> None:
-    data = bundled_campaigns()[scenario.campaign]
-    for slot, line in scenario.if_asked.items():
-        assert slot in fill_slots(data.campaign, {}, line, "", scenario.language), f"{slot}: {line}"
+def test_what_a_customer_says_when_asked_fills_the_slot() -> None:
+    told = {(s.campaign, s.language, slot, line) for s in EVERY for slot, line in s.if_asked.items()}
+    missed = [
+        (slot, line)
+        for campaign, language, slot, line in told
+        if slot not in fill_slots(bundled_campaigns()[campaign].campaign, {}, line, "", language)
+    ]
+    assert len(told) > 100
+    assert missed == []
 
 
 def test_every_slot_that_success_wants_can_be_told_by_the_customer() -> None:

@@ -110,12 +110,13 @@ def test_a_whole_call_can_be_held_in_such_a_campaign(
 ) -> None:
     found = load_scenario_file(jsonl(chinese()))
     ((name, data),) = found.campaigns.items()
+    few = tuple(intent.model_copy(update={"examples": {"zh": intent.examples["zh"][:4]}}) for intent in data.intents)
     monkeypatch.setattr("scripts_library.loading.CAMPAIGNS", tmp_path / "campaigns")
-    written(data, tmp_path / "campaigns" / name)
+    written(CampaignData(data.campaign, few), tmp_path / "campaigns" / name)
     settings = Settings(home=own_home, llm="fake/scripted", _env_file=None)  # type: ignore[call-arg]
     calls = Calls(settings)
     calls.start(name, call="one", language="zh")
-    for line in (found.scenarios[0].opening, "多少钱", "好，我下一单", "再见"):
+    for line in (found.scenarios[0].opening, "多少钱", "行，我要了", "再见"):
         calls.turn("one", line)
     record = calls.record("one")
     assert record["outcome"]["status"] == "won"
