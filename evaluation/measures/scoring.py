@@ -1,8 +1,10 @@
 """All that can be said of a call without asking a model: every computed measure, and what each metric means."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
-from evaluation.judging.rubric import bundled_rubrics, metrics_of
+from evaluation.customers import gates
+from evaluation.judging import telebot
+from evaluation.judging.batch import judge_metrics
 from evaluation.measures import cost, faithfulness, graph, respect, success
 from evaluation.measures.metric import Metric, Score
 from evaluation.measures.replay import Replay
@@ -16,14 +18,17 @@ SCORERS: tuple[Scorer, ...] = (
     faithfulness.faithfulness_scores,
     respect.respect_scores,
     graph.graph_scores,
+    telebot.computed,
     cost.cost_scores,
 )
-_COMPUTED = [
+METRICS = [
     *success.METRICS,
     *faithfulness.METRICS,
     *respect.METRICS,
     *graph.METRICS,
+    *telebot.METRICS,
     *cost.METRICS,
+    *gates.METRICS,
 ]
 
 
@@ -43,12 +48,17 @@ def score_call(result: CallResult, scenario: Scenario, campaign: CampaignData) -
     return computed_scores(Replay(result, scenario, campaign))
 
 
-def computed_scores(call: Replay) -> list[Score]:
-    """Score a finished call by everything that is computed; see `score_call`."""
-    return [score for scorer in SCORERS for score in scorer(call)]
+def computed_scores(call: Replay, inverted: Collection[int] = ()) -> list[Score]:
+    """Score a finished call by everything that is computed; see `score_call`.
+
+    Args:
+        call: The call.
+        inverted: Turns in which a judge heard the customer speak as the seller.
+    """
+    scores = [score for scorer in SCORERS for score in scorer(call)]
+    return [*scores, *gates.customer_scores(call.result, call.scenario, inverted)]
 
 
 def all_metrics() -> dict[str, Metric]:
     """Return every metric that a report can hold, by name, in the order in which people read them."""
-    judged = [metric for rubric in bundled_rubrics().values() for metric in metrics_of(rubric)]
-    return {metric.name: metric for metric in [*_COMPUTED, *judged]}
+    return {metric.name: metric for metric in [*METRICS, *judge_metrics()]}

@@ -1,12 +1,13 @@
 """A run's report as data: every figure with its interval, its number of calls, and the cell of the calls behind it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
+from evaluation.judging.agreement import RATINGS, read_ratings
 from evaluation.report import statistics
 from evaluation.report.pairs import compare, detectable_of
 from evaluation.report.sections import by_dimension, cost, failures, human, pass_k, ranks, rule_hits, sweep, turns
-from evaluation.report.table import Table, read_table
+from evaluation.report.table import PROCESS_POINTS, Table, read_table
 from evaluation.runs.store import Run
 
 VERSION = 1
@@ -23,31 +24,26 @@ HEADLINE = (
 """What is broken down by tier, language and customer."""
 
 
-def build_report(
-    run: Run,
-    ratings: Mapping[str, float] | None = None,
-    tell: Callable[[int, int], None] = lambda _done, _total: None,
-) -> dict[str, Any]:
+def build_report(run: Run, tell: Callable[[int, int], None] = lambda _done, _total: None) -> dict[str, Any]:
     """Return what `report.json` holds.
 
     Args:
-        run: The run, finished or not.
-        ratings: People's ratings of calls, unit → mean rating, for the correlation with the score.
+        run: The run, finished or not; people's ratings of its calls are read where there are some (`ratings.csv`).
         tell: Told (done, total) while calls are scored.
 
     Returns:
         `calls` counts every unit that was tried, `failed` those among them that could not be finished, by boundary; every
         figure names its `cell`, and `cells` names the calls (units) behind each.
     """
-    return report_of(read_table(run, tell), run.about, ratings or {})
+    return report_of(read_table(run, tell), run)
 
 
-def report_of(table: Table, about: dict[str, Any], ratings: Mapping[str, float]) -> dict[str, Any]:
-    """Return the report of a table of scored calls; see `build_report`."""
-    shown = {
-        name: metric for name, metric in table.metrics.items() if any(row.value(name) is not None for row in table.rows)
-    }
-    headline = [name for name in HEADLINE if name in shown]
+def report_of(table: Table, run: Run) -> dict[str, Any]:
+    """Return the report of a run whose calls are scored; see `build_report`."""
+    about = run.about
+    valued = {name for row in table.rows for name, score in row.scores.items() if score["value"] is not None}
+    headline = [name for name in HEADLINE if name in valued]
+    shown = {name: table.metrics[name] for name in [*headline, *table.metrics] if name in valued}
     pairs = compare(table, shown)
     report: dict[str, Any] = {
         "version": VERSION,
@@ -93,7 +89,7 @@ def report_of(table: Table, about: dict[str, Any], ratings: Mapping[str, float])
         "rules": rule_hits(table),
         "cost": cost(table),
         "alpha_sweep": sweep(table),
-        "human": human(table, ratings),
+        "human": human(table, _ratings(run)),
         "scores": {
             row.result["unit"]: {
                 name: score["value"] for name, score in row.scores.items() if score["value"] is not None
@@ -106,3 +102,14 @@ def report_of(table: Table, about: dict[str, Any], ratings: Mapping[str, float])
 
 def _results(table: Table) -> list[Any]:
     return [row.result for row in table.rows] + table.failed
+
+
+def _ratings(run: Run) -> dict[str, float]:
+    """Return people's mean rating of each call, of those who rated the process or the call as such."""
+    if not (run.folder / RATINGS).is_file():
+        return {}
+    held: dict[str, list[float]] = {}
+    for one in read_ratings(run.folder / RATINGS):
+        if one.criterion in ("", PROCESS_POINTS):
+            held.setdefault(one.item, []).append(one.rating)
+    return {unit: sum(ratings) / len(ratings) for unit, ratings in held.items()}

@@ -17,14 +17,19 @@ MOST_K = 8
 
 def failures(table: Table) -> dict[str, dict[str, Any]]:
     """Return what could not be finished, by boundary: agent, customer, server, and judge (whose calls are finished)."""
+    broken = [
+        (result["error"]["boundary"], result["unit"], result["error"]["message"])
+        for result in table.failed
+        if result["error"]
+    ]
+    broken += [("judge", unit, reason) for unit, reason in table.unjudged]
     found: dict[str, dict[str, Any]] = {}
-    broken = [(row["error"], row["unit"]) for row in [*table.failed, *table.judge_errors]]
-    for error, unit in broken:
-        entry = found.setdefault(error["boundary"], {"calls": 0, "units": [], "messages": Counter()})
+    for boundary, unit, message in broken:
+        entry = found.setdefault(boundary, {"calls": 0, "units": [], "messages": Counter()})
         if unit not in entry["units"]:
             entry["calls"] += 1
             entry["units"].append(unit)
-        entry["messages"][error["message"]] += 1
+        entry["messages"][message] += 1
     return {
         boundary: {**entry, "messages": dict(entry["messages"].most_common(20))} for boundary, entry in found.items()
     }

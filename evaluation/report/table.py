@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
+from evaluation.judging.batch import FILE, Line, judge_metrics, judged_scores
+from evaluation.judging.rubric import campaign_rubric
 from evaluation.measures.metric import Metric, Score
 from evaluation.measures.replay import Replay
 from evaluation.measures.scored import absent, measured
@@ -13,9 +15,9 @@ from evaluation.runs.results import CallResult
 from evaluation.runs.store import Run, read_lines
 from evaluation.scenarios.schema import PROPENSITY, Scenario
 
-JUDGED = "judged.jsonl"
 OUTCOME_POINTS = "outcome.points"
 PROCESS_POINTS = "process.progress"
+INVERTED = "role_inversion.detected"
 ALPHA = 0.5
 SCORE = Metric("score", "outcome", "Score: half outcome, half process", "higher", "points")
 """SalesLLM's final score, S = α·S_buy + (1 − α)·S_sell, both 0–10 (arXiv 2604.07054); α = ½ here, and swept in the report."""
@@ -61,7 +63,8 @@ class Table:
 
     rows: list[Row]
     failed: list[CallResult]
-    judge_errors: list[dict[str, Any]]
+    unjudged: list[tuple[str, str]]
+    """Calls in which a judge failed on a question, and why: the judge's error, nobody's score."""
     metrics: dict[str, Metric]
     variants: list[str]
     cells: dict[str, list[str]] = field(default_factory=dict)
@@ -111,8 +114,9 @@ def read_table(run: Run, tell: Callable[[int, int], None] = lambda _done, _total
         run: The run, finished or not.
         tell: Told (done, total) before each call.
     """
-    judged, errors = _judgements(run)
+    judged = judged_scores(cast(Iterable[Line], read_lines(run.folder / FILE)))
     rows, failed = [], []
+    unjudged: list[tuple[str, str]] = []
     for number, result in enumerate(run.results):
         tell(number, len(run.results))
         if result["error"] is not None:
@@ -120,11 +124,22 @@ def read_table(run: Run, tell: Callable[[int, int], None] = lambda _done, _total
             continue
         scenario = run.scenarios[result["scenario"]]
         call = Replay(result, scenario, run.campaigns[scenario.campaign])
-        by_name = {score["metric"]: score for score in [*computed_scores(call), *judged.get(result["unit"], [])]}
-        rows.append(Row(call, by_name | {SCORE.name: _final(by_name)}))
-    metrics = all_metrics() | {SCORE.name: SCORE}
+        said = {score["metric"]: score for score in judged.get(result["unit"], [])}
+        unjudged += [(result["unit"], score["reason"]) for score in said.values() if score["value"] is None]
+        inverted = said[INVERTED]["turns"] if INVERTED in said and said[INVERTED]["value"] else []
+        scores = {score["metric"]: score for score in computed_scores(call, inverted)} | said
+        rows.append(Row(call, scores | {SCORE.name: _final(scores)}))
     asked = [variant["name"] for variant in run.about["asked"]["variants"]]
-    return Table(rows, failed, errors, metrics, _present(asked, (result["variant"] for result in run.results)))
+    variants = _present(asked, (result["variant"] for result in run.results))
+    return Table(rows, failed, unjudged, _metrics(run, rows), variants)
+
+
+def _metrics(run: Run, rows: Sequence[Row]) -> dict[str, Metric]:
+    """Return what each metric of the rows means; a question of somebody's own rubric file goes by its name."""
+    own = [rubric for data in run.campaigns.values() if (rubric := campaign_rubric(data.campaign))]
+    known = all_metrics() | {metric.name: metric for metric in judge_metrics(own)} | {SCORE.name: SCORE}
+    found = {name for row in rows for name in row.scores}
+    return known | {name: Metric(name, "process", name, "higher", "points") for name in sorted(found - set(known))}
 
 
 def _present(asked: Iterable[str], held: Iterable[str]) -> list[str]:
@@ -139,20 +154,3 @@ def _final(scores: dict[str, Score]) -> Score:
     if value is None or outcome is None or process is None:
         return absent(SCORE.name, "needs the outcome's points and a judged process")
     return measured(SCORE.name, value, f"½ · outcome {outcome['value']:g} + ½ · process {process['value']:g}")
-
-
-def _judgements(run: Run) -> tuple[dict[str, list[Score]], list[dict[str, Any]]]:
-    """Return the judges' scores by unit, and the judgements that failed: those are the judge's errors, nobody's score."""
-    scores: dict[str, list[Score]] = {}
-    errors: list[dict[str, Any]] = []
-    for row in read_lines(run.folder / JUDGED):
-        if row.get("error"):
-            errors.append(row)
-        score: Score = {
-            "metric": f"{row['rubric']}.{row['criterion']}",
-            "value": row["value"],
-            "reason": row["reason"],
-            "turns": list(row["turns"]),
-        }
-        scores.setdefault(row["unit"], []).append(score)
-    return scores, errors

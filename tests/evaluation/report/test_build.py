@@ -151,15 +151,18 @@ def test_success_is_shown_by_the_length_of_the_call(tmp_path: Path) -> None:
 def judged(run: Run, unit: str, outcome: float | None, process: float | None) -> None:
     for rubric, criterion, value in (("outcome", "points", outcome), ("process", "progress", process)):
         error = None if value is not None else {"boundary": "judge", "message": "no valid JSON"}
-        row = {"unit": unit, "rubric": rubric, "criterion": criterion, "value": value, "reason": "…", "turns": [1]}
-        append_line(run.folder / "judged.jsonl", row | {"error": error})
+        row = {"unit": unit, "session": 0, "turn": None, "rubric": rubric, "rubric_version": 1, "criterion": criterion}
+        row |= {"value": value, "reason": "…", "turns": [1], "judge": "fake", "error": error, "seconds": 1.0}
+        append_line(run.folder / "judged.jsonl", row)
 
 
 def test_the_score_weighs_outcome_and_process_and_the_weight_is_swept(tmp_path: Path) -> None:
     run = made_run(tmp_path, [call("a", scenario, 0, won=True) for scenario in range(3)])
     for place, unit in enumerate(result["unit"] for result in run.results):
         judged(run, unit, 10.0, 2.0 + place)
-    report = build_report(run, ratings={result["unit"]: place for place, result in enumerate(run.results)})
+    rated = [f"{result['unit']},sue,{place},process.progress" for place, result in enumerate(run.results)]
+    (run.folder / "ratings.csv").write_text("\n".join(["item,rater,rating,criterion", *rated]), encoding="utf-8")
+    report = build_report(run)
     assert report["metrics"]["score"]["variants"]["a"]["mean"] == pytest.approx(6.5)
     swept = {row["alpha"]: row["variants"]["a"]["mean"] for row in report["alpha_sweep"]}
     assert len(swept) == 9
