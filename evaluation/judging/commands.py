@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from graph.errors import BadInput
 from graph.settings import get_settings
 from graph.terminal import dump, note, say
 
@@ -130,6 +132,66 @@ def separates(model: Any, rubric: "Rubric", language: Any) -> dict[str, Any]:
         "separates": gold is not None and bad is not None and gold >= HIGH and bad <= LOW,
         "seconds": round(time.monotonic() - started, 1),
     }
+
+
+def bad_cases(
+    bank: Annotated[
+        Path | None, typer.Option(help="YAML, or marks exported for evaluation; the bundled bank by default.")
+    ] = None,
+    campaign: Annotated[str, typer.Option("--campaign", "-c", help="Only cases of this campaign.")] = "",
+    language: Annotated[str, typer.Option("--language", "-l", help="Only cases in `en` or `zh`.")] = "",
+    answering: Annotated[
+        Literal["scripts", "goals", "few_shot"], typer.Option(help="What the agent's prompt is made of.")
+    ] = "scripts",
+    ask_judge: Annotated[
+        bool, typer.Option("--judge", help="Ask the judge where words alone do not tell, and for excellent replies.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the agent again where it once failed: fix, clean fix, what is left wrong, and excellent replies."""
+    from evaluation.judging import bad_cases as room
+    from evaluation.judging.answer_again import answering as answers_of
+    from evaluation.judging.model import load_judge
+    from evaluation.judging.rubric import bundled_rubrics
+    from graph.session import Calls
+
+    cases = [
+        case
+        for case in room.load_cases(bank or room.BANK)
+        if campaign in ("", case.campaign) and language in ("", case.language)
+    ]
+    if not cases:
+        raise BadInput(f"No case of campaign '{campaign}' in language '{language}'; leave one of them away.")
+    settings = get_settings()
+    model = load_judge(settings) if ask_judge else None
+    calls, tell, outcomes = Calls(settings, answering=answering), _teller(), []
+    answer, started = answers_of(calls), time.monotonic()
+    for done, case in enumerate(cases, start=1):
+        reply, own = answer(case)["reply"], calls.resources.campaign(case.campaign).campaign
+        outcome = room.score(case, reply, own, model)
+        if model is not None:
+            best = room.excellent(case, reply, own, bundled_rubrics()["reply"], model)
+            outcome = replace(outcome, excellent=best)
+        outcomes.append(outcome)
+        tell(done, len(cases), (time.monotonic() - started) / done * (len(cases) - done))
+    calls.close()
+    summary = room.summarise(outcomes)
+    rows = [
+        {"id": one.case.id, "error": one.case.error, "severity": one.case.severity, "reply": one.reply, "fixed": one.fixed,
+         "clean": one.clean, "left": one.left, "why": one.why, "excellent": one.excellent}
+        for one in outcomes
+    ]  # fmt: skip
+    if as_json:
+        dump({**summary, "outcomes": rows})
+        return
+    for row in rows:
+        if not row["clean"]:
+            say(f"{row['left'] or 'undecided':9} {row['id']} ({row['error']}): {row['why']} – “{row['reply']}”")
+    for name in ("fix", "clean_fix", "excellent"):
+        share = summary[name]
+        say(
+            f"{name:10} {share['hits']} of {share['of']}: {_share(share['value'])}  [{share['low']:.0%}, {share['high']:.0%}]"
+        )
 
 
 def agreement(
