@@ -105,8 +105,9 @@ def _id(row: Mapping[str, Any]) -> str:
 
 
 def _text(row: Mapping[str, Any], key: str) -> str:
+    """Return a field's text, "" where it has none; half characters (lone surrogates) could be sent and printed nowhere."""
     value = row.get(key)
-    return value if isinstance(value, str) else ""
+    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else ""
 
 
 def _scenario(name: str, row: Mapping[str, Any]) -> tuple[Scenario, CampaignData, list[str]]:

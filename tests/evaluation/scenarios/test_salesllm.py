@@ -1,5 +1,6 @@
 """SalesLLM's rows, unchanged: what runs, what is broken, what is odd, and which campaigns they become."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,12 @@ def test_broken_rows_are_named_with_all_reasons_and_left_out(
     assert broken == name
     assert len(told) == len(reasons)
     assert all(reason in text for reason, text in zip(reasons, told, strict=True)), told
+
+
+def test_half_a_character_stops_nothing(jsonl: Write) -> None:
+    found = load_scenario_file(jsonl(json.dumps(english(trigger_sentence_en="Hello \ud83d", language="\ud83d"))))
+    assert found.scenarios[0].opening == "Hello ?"
+    assert found.warnings[0].reasons == ["declared language of the row is ?, but the prompts are English"]
 
 
 def test_an_id_used_twice_breaks_the_second_row(jsonl: Write) -> None:
