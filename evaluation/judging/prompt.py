@@ -76,32 +76,46 @@ def _question(criterion: Criterion, language: Language) -> str:
 
 
 def answer_schema(request: Request, judged: Judged) -> dict[str, Any]:
-    """Return the JSON schema of the answer: for each criterion its evidence where asked, a reason, and one of the values."""
-    properties = {one.id: _answer(one, judged) for one in request.criteria}
-    return _object(properties)
+    """Return the JSON schema of the answer: for each criterion its evidence where asked, a reason, and one of the values.
+
+    Evidence comes first, and its kinds leave only the values that they can show: a server that keeps to the schema makes even a
+    small model decide on what was said before it decides on a number.
+    """
+    return _object({one.id: _answer(one, judged) for one in request.criteria})
 
 
 def _answer(criterion: Criterion, judged: Judged) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    if criterion.evidence:
-        least = int(criterion.always_cites)
-        fields["evidence"] = {
-            "type": "array",
-            "minItems": least,
-            "maxItems": MAX_EVIDENCE,
-            "items": _citation(criterion, judged),
-        }
-    fields["reason"] = {"type": "string", "maxLength": REASON_CHARS}
-    fields["value"] = {"type": "number", "enum": [_number(value) for value in criterion.values]}
-    return _object(fields)
+    reason = {"type": "string", "maxLength": REASON_CHARS}
+    if not criterion.evidence:
+        return _object({"reason": reason, "value": _one_of(criterion.values)})
+    ways = [
+        _object(
+            {
+                "evidence": {
+                    "type": "array",
+                    "minItems": int(bool(choice.cites)),
+                    "maxItems": MAX_EVIDENCE,
+                    "items": _citation(criterion, choice.cites or list(criterion.kinds), judged),
+                },
+                "reason": reason,
+                "value": _one_of(choice.values),
+            }
+        )
+        for choice in criterion.choices
+    ]
+    return {"anyOf": ways}
 
 
-def _citation(criterion: Criterion, judged: Judged) -> dict[str, Any]:
+def _one_of(values: list[float]) -> dict[str, Any]:
+    return {"type": "number", "enum": [int(value) if value.is_integer() else value for value in values]}
+
+
+def _citation(criterion: Criterion, kinds: list[str], judged: Judged) -> dict[str, Any]:
     """Return the schema of a piece of evidence: one of the lines that were said, as its beginning, and its kind.
 
     A server that keeps to the schema cannot misquote; whatever another one sends is checked against what was said.
     """
-    kind = {"type": "string", "enum": list(criterion.kinds)}
+    kind = {"type": "string", "enum": kinds}
     lines = [(turn, words_of(criterion, judged, turn)) for turn in citable(criterion, judged)]
     choices = [
         _object({"turn": {"const": turn}, "quote": {"const": shown(words, QUOTE_CHARS)}, "kind": kind})
@@ -120,10 +134,6 @@ def words_of(criterion: Criterion, judged: Judged, turn: int) -> str:
     """Return what the side that a criterion's evidence must come from said in a turn."""
     said = next(one for one in judged.said if one.turn == turn)
     return said.customer if criterion.evidence == "customer" else said.agent
-
-
-def _number(value: float) -> float | int:
-    return int(value) if value.is_integer() else value
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:

@@ -50,11 +50,6 @@ class Criterion(Data):
         """Return the kinds of evidence of which one must be shown for a value; empty: none is needed."""
         return next(choice.cites for choice in self.choices if value in choice.values)
 
-    @property
-    def always_cites(self) -> bool:
-        """Tell whether every answer needs evidence."""
-        return all(choice.cites for choice in self.choices)
-
     def share(self, value: float) -> float:
         """Return where a value stands between the worst (0) and the best (1)."""
         return self.values.index(value) / (len(self.values) - 1)

@@ -4,6 +4,7 @@ import openai
 import pytest
 
 from evaluation.judging.judge import judge, judge_request
+from evaluation.judging.prompt import answer_schema
 from evaluation.judging.rubric import bundled_rubrics, load_rubric
 from evaluation.judging.transcript import Said, as_block, occurs, quoted
 from graph.errors import ModelUnavailable
@@ -159,11 +160,18 @@ def test_what_is_asked_goes_out_alike_every_time_and_at_temperature_0() -> None:
         judge_request(Watching(replies=["no"]), PROCESS, PROCESS.requests()[0], judged())
     assert seen[0] == seen[2]
     assert (seen[0]["temperature"], seen[0]["seed"]) == (0.0, 0)
-    schema = seen[0]["response_format"]["json_schema"]["schema"]["properties"]["progress"]["properties"]
-    cited = [one["properties"] for one in schema["evidence"]["items"]["anyOf"]]
+
+
+def test_the_schema_offers_what_was_said_and_the_values_that_it_can_show() -> None:
+    ways = answer_schema(PROCESS.requests()[0], judged())["properties"]["progress"]["anyOf"]
+    assert [value for way in ways for value in way["properties"]["value"]["enum"]] == list(range(11))
+    decisive = next(way["properties"] for way in ways if 8 in way["properties"]["value"]["enum"])
+    assert list(decisive) == ["evidence", "reason", "value"], "evidence first, then the number"
+    cited = [one["properties"] for one in decisive["evidence"]["items"]["anyOf"]]
     assert [one["turn"]["const"] for one in cited] == [1, 2], "only turns in which the customer spoke"
     assert cited[0]["quote"]["const"] == "Sure, but I'm busy."
-    assert schema["value"]["enum"] == list(range(11))
+    assert cited[0]["kind"]["enum"] == ["next_step", "commitment"]
+    assert decisive["evidence"]["minItems"] == 1
 
 
 def test_a_judge_of_one_reply_sees_nothing_of_what_came_later() -> None:
