@@ -1,0 +1,90 @@
+"""`salesman evaluate customers`: how like real customers the simulated ones speak, and how fast."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from graph.commands import JsonOption
+from graph.errors import BadInput
+from graph.settings import get_settings
+from graph.terminal import dump, note, say
+
+if TYPE_CHECKING:
+    from evaluation.customers.likeness import Likeness
+    from scripts_library.persuasion import RecordedCall
+
+MEASURES = ("bleu", "rouge_1", "rouge_2", "rouge_l", "cosine")
+
+
+def customers(
+    kinds: Annotated[
+        str, typer.Option(help="Kinds of customers, e.g. `rule,retrieved,persona`; `recorded` cannot be measured so.")
+    ] = "rule,retrieved",
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Measure on this many held-out calls; all by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the customers.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure simulated customers against real ones: the next line, on held-out calls of `persuasion_for_good`."""
+    from evaluation.customers.likeness import CHANCE, held_out
+
+    wanted = [name for kind in kinds.split(",") if (name := kind.strip())]
+    if not wanted or "recorded" in wanted:
+        raise BadInput(f"--kinds {kinds!r}: name kinds that answer what they hear, e.g. rule,retrieved,persona.")
+    calls = held_out(limit)
+    found = {kind: _figures(_measured(kind, calls, seed)) for kind in (CHANCE, *dict.fromkeys(wanted))}
+    if as_json:
+        dump({"calls": len(calls), "split": "test", "customers": found})
+        return
+    say(f"{len(calls)} held-out calls; means with 95 % intervals, calls drawn; median milliseconds a line")
+    say(f"{'customer':20}{''.join(f'{name:>21}' for name in MEASURES)}{'lines':>7}{'silent':>7}{'ms':>7}")
+    for kind, row in found.items():
+        cells = "".join(f"{_shown(row[name]):>21}" for name in MEASURES)
+        say(f"{kind:20}{cells}{row['lines']:>7}{row['silent']:>7}{1000 * row['seconds_per_line']:>7.1f}")
+
+
+def _measured(kind: str, calls: "Sequence[RecordedCall]", seed: int) -> "list[Likeness]":
+    from evaluation.customers.kinds import make_customer
+    from evaluation.customers.likeness import CHANCE, ChanceCustomer, likeness
+    from evaluation.customers.protocol import Customer
+    from evaluation.customers.real_lines import CAMPAIGN
+    from evaluation.scenarios.schema import Scenario
+    from scripts_library.loading import bundled, load_campaign
+    from serving.embed import load_embedder
+
+    settings, data = get_settings(), load_campaign(bundled()[CAMPAIGN])
+
+    def make(scenario: Scenario) -> Customer:
+        return ChanceCustomer(scenario) if kind == CHANCE else make_customer(kind, scenario, data, seed, settings)
+
+    def progress(done: int, of: int) -> None:
+        if done % 10 == 0 or done == of:
+            note(f"{kind}: {done} of {of} calls")
+
+    return likeness(make, calls, load_embedder(settings), progress)
+
+
+def _figures(rows: "Sequence[Likeness]") -> dict[str, Any]:
+    """Return each measure's mean with its interval, over the lines that the customer did not leave unsaid."""
+    from dataclasses import asdict
+    from statistics import median
+
+    from evaluation.report.statistics import mean
+
+    said = [row for row in rows if row.said]
+    means = {name: mean([getattr(row, name) for row in said], [row.call for row in said]) for name in MEASURES}
+    return {
+        "lines": len(said),
+        "silent": len(rows) - len(said),
+        "seconds_per_line": median(row.seconds for row in rows),
+        **{name: asdict(figure) if figure else None for name, figure in means.items()},
+    }
+
+
+def _shown(figure: dict[str, Any] | None) -> str:
+    if figure is None:
+        return "–"
+    ends = "" if figure["low"] is None else f" ({figure['low']:.3f}–{figure['high']:.3f})"
+    return f"{figure['value']:.3f}{ends}"

@@ -1,0 +1,133 @@
+"""Likeness to real customers, teacher-forced on held-out calls."""
+
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from evaluation.customers import commands
+from evaluation.customers.likeness import ChanceCustomer, held_out, likeness, prefixes
+from evaluation.customers.protocol import Note
+from evaluation.customers.real_lines import real_lines
+from evaluation.customers.rule import RuleBuyer
+from evaluation.scenarios.schema import Scenario
+from graph.records import ConversationRecord
+from graph.settings import get_settings
+from scripts_library.persuasion import RecordedCall, RecordedTurn, split_of
+from serving.embed import load_embedder
+from tests.evaluation.customers.samples import CHARITY
+
+CALL = RecordedCall(
+    "made-up",
+    (
+        RecordedTurn("customer", "Hello there!"),
+        RecordedTurn("agent", "Have you heard of Save the Children?"),
+        RecordedTurn("customer", "Yes."),
+        RecordedTurn("agent", "Would you like to give?"),
+        RecordedTurn("customer", "I would like to know more first."),
+    ),
+    0.0,
+)
+
+
+class Parrot:
+    """Says what the real customer says."""
+
+    name = "parrot"
+
+    def __init__(self, lines: dict[int, str | None]) -> None:
+        self._lines = lines
+        self.heard: list[list[tuple[str, str]]] = []
+
+    def next_line(self, record: ConversationRecord) -> str | None:
+        self.heard.append([(turn["customer"], turn["reply"]) for turn in record["turns"]])
+        return self._lines[len(record["turns"]) - 1]
+
+    def notes(self, record: ConversationRecord) -> list[Note]:
+        return []
+
+
+def test_the_real_line_itself_is_wholly_alike_and_short_lines_do_not_count() -> None:
+    parrot = Parrot({0: "Hello there!", 1: "Yes.", 2: "I would like to know more first."})
+    rows = likeness(lambda scenario: parrot, [CALL], load_embedder(get_settings()))
+    assert [row.real for row in rows] == ["Hello there!", "I would like to know more first."]
+    for row in rows:
+        assert [row.bleu, row.rouge_1, row.rouge_2, row.rouge_l, row.cosine] == pytest.approx([1] * 5, abs=1e-3)
+
+
+def test_each_line_is_asked_for_with_the_real_call_before_it() -> None:
+    parrot = Parrot({0: "a", 1: "b", 2: "c"})
+    likeness(lambda scenario: parrot, [CALL], load_embedder(get_settings()))
+    opening = ("", "")
+    first = ("Hello there!", "Have you heard of Save the Children?")
+    assert parrot.heard == [[opening], [opening, first], [opening, first, ("Yes.", "Would you like to give?")]]
+
+
+def test_a_silent_customer_is_counted_and_scores_nothing() -> None:
+    told: list[tuple[int, int]] = []
+    silent = Parrot({0: None, 1: None, 2: "  "})
+    rows = likeness(
+        lambda scenario: silent, [CALL], load_embedder(get_settings()), lambda done, of: told.append((done, of))
+    )
+    assert {(row.said, row.bleu, row.cosine) for row in rows} == {("", 0.0, 0.0)}
+    assert told == [(1, 1)]
+
+
+def test_held_out_calls_are_of_the_test_split_and_share_no_call_with_the_lines_that_customers_say() -> None:
+    calls = held_out()
+    assert len(calls) > 200
+    assert {split_of(call.id) for call in calls} == {"test"}
+    assert held_out(3) == calls[:3]
+
+
+def test_chance_draws_real_lines_the_same_ones_every_time() -> None:
+    said = set()
+    for call in held_out(2):
+        for record, _ in prefixes(call):
+            one, other = (ChanceCustomer(_scenario(call.id)).next_line(record) for _ in range(2))
+            assert one == other
+            said.add(one)
+    assert len(said) > 10
+    assert said <= {line.text for line in real_lines()}
+
+
+def test_a_rule_buyer_can_be_forced_along_a_real_call() -> None:
+    call = held_out(1)[0]
+    rows = likeness(lambda scenario: RuleBuyer(scenario, CHARITY, 1), [call], load_embedder(get_settings()))
+    assert sum(bool(row.said) for row in rows) >= 3
+
+
+def _scenario(name: str) -> Scenario:
+    from tests.evaluation.customers.samples import of
+
+    return of(CHARITY, id=f"real-{name}")
+
+
+@pytest.fixture
+def command() -> typer.Typer:
+    app = typer.Typer()
+    app.command()(commands.customers)
+    return app
+
+
+def test_the_command_prints_every_kind_beside_chance(command: typer.Typer) -> None:
+    found = CliRunner().invoke(command, ["--kinds", "rule", "--limit", "2", "--json"])
+    assert found.exit_code == 0, found.output
+    report = json.loads(found.stdout)
+    assert report["calls"] == 2
+    assert list(report["customers"]) == ["chance", "rule"]
+    for row in report["customers"].values():
+        assert row["lines"] + row["silent"] >= 15
+        assert 0 <= row["rouge_1"]["low"] <= row["rouge_1"]["value"] <= row["rouge_1"]["high"] <= 1
+        assert row["cosine"]["value"] > row["bleu"]["value"]
+    shown = CliRunner().invoke(command, ["--kinds", "rule", "--limit", "1"])
+    assert [line.split()[0] for line in shown.stdout.splitlines()[1:]] == ["customer", "chance", "rule"]
+
+
+@pytest.mark.parametrize("kinds", ["", " , ", "recorded", "rule,recorded"])
+def test_kinds_that_cannot_be_measured_are_refused(command: typer.Typer, kinds: str) -> None:
+    from graph.errors import BadInput
+
+    found = CliRunner().invoke(command, ["--kinds", kinds])
+    assert isinstance(found.exception, BadInput)
