@@ -19,7 +19,7 @@ _PRODUCT = re.compile(
     r"^\W*(?:PRODUCT[_ ]INFORMATION|(?:产品|商品)信息)\W*(?:[(（][^)）\n]*[)）])?\W*?[:：](?P<rest>.*)$",
     re.IGNORECASE | re.MULTILINE,
 )
-_RULES = re.compile(r"^\W*(?:(?:Rules|规则)\W*[:：]|(?:hash code|哈希码))", re.IGNORECASE | re.MULTILINE)
+_RULES = re.compile(r"^\W*(?:(?:Rules|规则)\W*[:：]\s*$|(?:hash code|哈希码))", re.IGNORECASE | re.MULTILINE)
 _CUSTOMER = re.compile(
     r"(?:CUSTOMER[_ ]INFORMATION|(?:客户|顾客|用户)信息)\W*(?:[(（][^)）\n]*[)）])?\W*?[:：](?P<rest>.*)",
     re.IGNORECASE | re.DOTALL,
@@ -29,8 +29,8 @@ _HEADINGS = frozenset(
     {"product description", "from the manufacturer", "产品描述", "产品说明", "来自制造商", "制造商说明"}
 )
 _CATEGORIES = frozenset({"categories", "分类"})
-_TITLES = frozenset({"title", "product name", "name", "标题", "产品名称", "商品名称", "名称"})
-_STORES = frozenset({"store", "brand", "brand name", "商店", "店铺", "品牌"})
+_TITLES = ("title", "product name", "name", "标题", "产品名称", "商品名称", "名称")
+_STORES = ("store", "商店", "店铺", "brand", "brand name", "品牌")
 _EMPTY = re.compile(r"(?:\"\"|''|\[\s*\]|\{\s*\}|null|none|n/?a|无|暂无|没有|[-—])?\W*", re.IGNORECASE)
 _TIERS: dict[str, Tier] = {
     "easy": "easy", "简单": "easy", "容易": "easy",

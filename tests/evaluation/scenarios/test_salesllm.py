@@ -246,6 +246,14 @@ def test_a_long_line_becomes_several_facts_and_loses_no_word() -> None:
     assert text in " ".join(product.facts)
 
 
+def test_the_block_ends_at_the_rules_and_not_at_a_field_of_that_name() -> None:
+    product = product_of(EN_SELLER.replace("price: $39.50", "Rules: for two players\nName: Other\nBrand: Third"))
+    assert product is not None
+    assert "Rules: for two players" in product.facts
+    assert product.facts[-1] == "Taped seams hold 10,000 mm of water"
+    assert (product.name, product.store) == ("DryRide Rain Cape", "DryRide")
+
+
 def test_a_claim_that_the_block_makes_itself_may_be_made(jsonl: Write) -> None:
     seller = EN_SELLER.replace("Taped seams", "Comes with a free gift. Taped seams")
     (plain,) = load_scenario_file(jsonl(english())).campaigns.values()
