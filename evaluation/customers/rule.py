@@ -224,7 +224,7 @@ class RuleBuyer:
         elif play.said < min(WINDOW, self._scenario.patience):
             return
         elif self._buys(play) and (over or play.acts.proposes or play.said >= self._scenario.patience):
-            play.decided, play.ending = "buys", self._wording.after_yes()
+            play.decided, play.ending = "buys", list(self._wording.roles.after_yes)
         elif over or play.said >= self._scenario.patience:
             play.decided = "declines"
             play.ending = [self._wording.first("refusal"), self._wording.first("goodbye")]

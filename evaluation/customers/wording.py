@@ -32,10 +32,8 @@ class Book(Data):
 
 @lru_cache
 def read_book(campaign: str) -> Book:
-    """Return the lines of a campaign; the generic ones where it has none of its own."""
-    path = FOLDER / f"{campaign}.yaml"
-    path = path if path.is_file() else FOLDER / f"{GENERIC}.yaml"
-    return Book.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    """Return the lines of a campaign that has its own, or the generic ones."""
+    return Book.model_validate(yaml.safe_load((FOLDER / f"{campaign}.yaml").read_text(encoding="utf-8")))
 
 
 class Wording:
@@ -48,10 +46,19 @@ class Wording:
     """
 
     def __init__(self, campaign: str, intents: Sequence[Intent], language: Language) -> None:
-        self._book, self._generic = read_book(campaign), read_book(GENERIC)
+        own = campaign if (FOLDER / f"{campaign}.yaml").is_file() else GENERIC
+        self._book, self._generic = read_book(own), read_book(GENERIC)
         self._kinds: dict[str, IntentKind] = {intent.name: intent.kind for intent in intents}
         self._language: Language = language
-        self.roles = self._book.roles
+        self.roles = self._guessed(intents) if self._book is self._generic else self._book.roles
+
+    def _guessed(self, intents: Sequence[Intent]) -> Roles:
+        """Return the roles in a campaign without lines of its own, from what kind its intents are and where they lead."""
+        told = [intent for intent in intents if intent.kind == "information"]
+        contact = next((intent.name for intent in told if intent.stage == "close"), None)
+        tells = next((intent.name for intent in told if intent.name != contact), None)
+        after = [self.first("agreement"), *([contact] if contact else []), self.first("goodbye")]
+        return Roles(tells=tells, contact=contact, after_yes=after)
 
     def kind(self, intent: str) -> IntentKind:
         """Return an intent's kind; what the campaign does not know is taken for a question."""
@@ -72,7 +79,3 @@ class Wording:
             if found:
                 return found
         return self._generic.lines["question"][self._language]
-
-    def after_yes(self) -> list[str]:
-        """Return what a customer says once it has decided to buy."""
-        return list(self.roles.after_yes) or [self.first("agreement"), self.first("goodbye")]

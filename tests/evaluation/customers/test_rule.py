@@ -4,13 +4,17 @@ import re
 from typing import Any
 
 import pytest
+import yaml
+from pydantic import TypeAdapter
 
 from evaluation.customers.rule import Mood, RuleBuyer
-from evaluation.customers.wording import FOLDER, GENERIC, read_book
+from evaluation.customers.wording import FOLDER, GENERIC, Roles, Wording, read_book
+from evaluation.scenarios.loading import DATA
 from graph.records import ConversationRecord
 from guardrails.signals import find_signals
 from nodes.intent_data import campaign_examples
 from scripts_library.loading import CampaignData
+from scripts_library.schema import Intent
 from tests.evaluation.customers.samples import (
     CHARITY,
     GOOD,
@@ -177,10 +181,12 @@ def test_a_giver_names_an_amount_within_its_limit() -> None:
 def test_an_unknown_campaign_is_served_by_the_generic_lines() -> None:
     stranger = CampaignData(LANTERN.campaign.model_copy(update={"name": "gloves"}), ())
     for language in ("en", "zh"):
-        buyer = RuleBuyer(scenario(language=language, questions=["price", "material"], opening="Hi, 你好"), stranger, 1)
+        buyer = RuleBuyer(
+            scenario(language=language, questions=["ask_price", "material"], opening="Hi, 你好"), stranger, 1
+        )
         call = talk(buyer, GOOD)
         assert lines(call)[0] == "Hi, 你好"
-        assert any(price in " ".join(lines(call)) for price in read_book(GENERIC).lines["price"][language])
+        assert any(price in " ".join(lines(call)) for price in read_book(GENERIC).lines["ask_price"][language])
         assert all("intent" not in note for note in buyer.notes(call))
 
 
@@ -202,6 +208,23 @@ def test_there_are_lines_for_every_intent_and_none_is_in_the_training_data(campa
         for said in by_language.values():
             assert len({_plain(line) for line in said}) >= 4, intent
             assert not {_plain(line) for line in said} & learnt
+
+
+def test_the_campaigns_made_of_salesllm_rows_have_lines_and_roles_of_their_own_intents() -> None:
+    intents = TypeAdapter(list[Intent]).validate_python(
+        yaml.safe_load((DATA / "salesllm_intents.yaml").read_text(encoding="utf-8"))
+    )
+    learnt = {_plain(line) for intent in intents for said in intent.examples.values() for line in said}
+    for language in ("en", "zh"):
+        wording = Wording("gloves", intents, language)
+        assert wording.roles == Roles(
+            tells="tells_need", contact="gives_contact", after_yes=["agrees", "gives_contact", "goodbye"]
+        )
+        question = set(read_book(GENERIC).lines["question"][language])
+        for intent in intents:
+            said = wording.lines(intent.name)
+            assert not set(said) & question, intent.name
+            assert not {_plain(line) for line in said} & learnt, intent.name
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
