@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import yaml
 from pydantic import Field
@@ -61,8 +61,8 @@ class Wording:
         return Roles(tells=tells, contact=contact, after_yes=after)
 
     def kind(self, intent: str) -> IntentKind:
-        """Return an intent's kind; what the campaign does not know is taken for a question."""
-        return self._kinds.get(intent, "question")
+        """Return an intent's kind; of what the campaign does not know, kinds stand for themselves, the rest are questions."""
+        return self._kinds.get(intent) or next((kind for kind in get_args(IntentKind) if kind == intent), "question")
 
     def first(self, kind: IntentKind) -> str:
         """Return the campaign's first intent of a kind; the kind's own name where it has none."""
