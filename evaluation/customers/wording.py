@@ -12,6 +12,7 @@ from scripts_library.schema import Data, Intent, IntentKind, Language, Lines, Na
 
 FOLDER = Path(__file__).parent / "lines"
 GENERIC = "generic"
+_KINDS: dict[str, IntentKind] = {kind: kind for kind in get_args(IntentKind)}
 
 
 class Roles(Data):
@@ -62,7 +63,7 @@ class Wording:
 
     def kind(self, intent: str) -> IntentKind:
         """Return an intent's kind; of what the campaign does not know, kinds stand for themselves, the rest are questions."""
-        return self._kinds.get(intent) or next((kind for kind in get_args(IntentKind) if kind == intent), "question")
+        return self._kinds.get(intent) or _KINDS.get(intent, "question")
 
     def first(self, kind: IntentKind) -> str:
         """Return the campaign's first intent of a kind; the kind's own name where it has none."""
