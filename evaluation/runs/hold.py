@@ -149,10 +149,10 @@ def _answer(calls: Calls, call: str, line: str, number: int) -> TurnRecord:
 
 
 def _check(turns: list[TurnRecord]) -> None:
-    """Refuse turns that the model server left to approved lines: they would measure the outage, not the agent."""
+    """Refuse turns that a dead or overloaded model server left to approved lines: they would measure it, not the agent."""
     for turn in turns:
         error = turn["why"].get("error", "")
-        if error.startswith("model:") and error != "model: empty answer":
+        if error.startswith(("model:", "deadline:")) and error != "model: empty answer":
             raise Broken("server", f"turn {turn['turn']}: {error}")
 
 
