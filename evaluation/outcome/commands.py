@@ -1,0 +1,88 @@
+"""`salesman evaluate outcome` and `outcome-train`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from graph.commands import JsonOption
+from graph.settings import get_settings
+from graph.terminal import dump, note, say
+
+Data = Annotated[Path | None, typer.Option(help="Real calls: a folder as persuasion_for_good.")]
+Held = Annotated[Path | None, typer.Option("--run", help="Simulated calls: a folder of `salesman evaluate run`.")]
+Base = Annotated[str, typer.Option(help="Encoder: all-minilm-l6-v2 (English), a folder, or a name on the hub.")]
+
+
+def outcome(
+    data: Data = None,
+    held: Held = None,
+    classifier: Annotated[
+        Path | None, typer.Option(help="Folder of `outcome-train`; by default the shipped one (English).")
+    ] = None,
+    baselines: Annotated[
+        bool, typer.Option("--baselines", help="Ask the judge's chat model too, zero-shot and with ten examples.")
+    ] = False,
+    cv: Annotated[
+        bool, typer.Option("--cv", help="Train anew on five folds, and test against TF-IDF on all calls (minutes).")
+    ] = False,
+    base: Base = "all-minilm-l6-v2",
+    limit: Annotated[int | None, typer.Option(min=2, help="Measure only this many calls.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure the classifier of outcomes on calls that it was not trained on."""
+    from evaluation.outcome.classifier import SHIPPED, load_classifier
+    from evaluation.outcome.measure import measure, read_either
+
+    dialogues = read_either(data, held)
+    if cv:
+        from evaluation.outcome.base import base_encoder
+        from evaluation.outcome.figures import compare, figures
+        from evaluation.outcome.finetune import Recipe
+        from evaluation.outcome.train import cross_validate
+
+        ours, theirs = cross_validate(dialogues, base_encoder(base, get_settings().cache), Recipe(), told=note)
+        found: dict[str, Any] = {"classifier": figures(ours), "tfidf": figures(theirs), "paired": compare(ours, theirs)}
+    else:
+        from evaluation.judging.model import load_judge
+
+        model = load_judge(get_settings()) if baselines else None
+        found = measure(dialogues, load_classifier(classifier or SHIPPED), limit, model)
+    if as_json:
+        dump(found)
+        return
+    for name in ("classifier", "tfidf", "zero_shot", "ten_shot"):
+        if name in found:
+            one = found[name]
+            low, high = one["auc_ci"]
+            say(
+                f"{name:11} AUC {one['auc']:.3f} [{low:.3f}, {high:.3f}]  accuracy {one['accuracy']:.3f}  "
+                f"macro-F1 {one['macro_f1']:.3f}  ECE {one['calibration']['ece']:.3f}  n {one['n']}"
+            )
+    if "paired" in found:
+        low, high = found["paired"]["ci"]
+        say(f"difference  {found['paired']['difference']:+.3f} [{low:+.3f}, {high:+.3f}]  p {found['paired']['p']:.4f}")
+    if found.get("warning"):
+        note(found["warning"])
+
+
+def outcome_train(
+    out: Annotated[Path, typer.Option(help="Folder of the new classifier.")],
+    data: Data = None,
+    held: Held = None,
+    base: Base = "all-minilm-l6-v2",
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the labelled turns.")] = None,
+) -> None:
+    """Train a classifier of outcomes on all but the test calls (needs the extra `training`)."""
+    from dataclasses import replace
+
+    from evaluation.outcome.base import base_encoder
+    from evaluation.outcome.finetune import Recipe
+    from evaluation.outcome.measure import read_either
+    from evaluation.outcome.train import train
+    from scripts_library.persuasion import split_of
+
+    known = [dialogue for dialogue in read_either(data, held) if split_of(dialogue.id) != "test"]
+    recipe = Recipe() if epochs is None else replace(Recipe(), epochs=epochs)
+    train(known, base_encoder(base, get_settings().cache), out, recipe, told=note)
+    say(f"{out}: ready; `salesman evaluate outcome --classifier {out}` measures it")

@@ -1,0 +1,57 @@
+"""The outcome of a call as scores."""
+
+from collections.abc import Sequence
+
+from evaluation.measures.metric import Metric, Score
+from evaluation.outcome.classifier import IntentClassifier, Verdict, load_classifier, unsuited
+from evaluation.outcome.dialogue import Dialogue, exchanges_of_records
+from evaluation.runs.results import CallResult
+from evaluation.scenarios.schema import Scenario
+from graph.records import ConversationRecord
+
+METRICS = (
+    Metric("outcome.points", "outcome", "Buying intent at the end (classifier)", "higher", "points"),
+    Metric("outcome.purchase", "outcome", "Clear purchases (classifier)", "higher", "share"),
+)
+
+
+def classify(
+    records: Sequence[ConversationRecord], language: str, classifier: IntentClassifier | None = None
+) -> tuple[Verdict | None, str]:
+    """Return a call's verdict, and why; None with the reason where the classifier cannot judge it.
+
+    Args:
+        records: The call's sessions, in order.
+        language: `en` or `zh`.
+        classifier: By default the shipped one.
+    """
+    judge = classifier or load_classifier()
+    if why := unsuited(judge, language):
+        return None, why
+    dialogue = Dialogue("call", "zh" if language == "zh" else "en", exchanges_of_records(records))
+    if not any(exchange.customer for exchange in dialogue.exchanges):
+        return None, "the customer said nothing"
+    verdict = judge.classify([dialogue])[0]
+    return verdict, verdict.reason
+
+
+def outcome_scores(result: CallResult, scenario: Scenario, classifier: IntentClassifier | None = None) -> list[Score]:
+    """Return the scores of one call.
+
+    Args:
+        result: The call.
+        scenario: Its scenario; names the language.
+        classifier: By default the shipped one.
+    """
+    if result["error"] is not None or not result["sessions"]:
+        return [_score(metric, None, "the call failed", []) for metric in METRICS]
+    verdict, reason = classify(result["sessions"], scenario.language, classifier)
+    if verdict is None:
+        return [_score(metric, None, reason, []) for metric in METRICS]
+    turns = sorted({turn for _, _, turn in verdict.signs})
+    values = (float(verdict.points), float(verdict.intent == "A"))
+    return [_score(metric, value, reason, turns) for metric, value in zip(METRICS, values, strict=True)]
+
+
+def _score(metric: Metric, value: float | None, reason: str, turns: list[int]) -> Score:
+    return {"metric": metric.name, "value": value, "reason": reason, "turns": turns}
