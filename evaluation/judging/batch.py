@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 FILE = "judged.jsonl"
 EXCELLENT = Metric("reply.excellent", "repo", "Calls with an excellent reply", "higher", "share")
 """REPO's: 1 when at least one reply of the call was rated best."""
+INVERTED = Metric("role_inversion.detected", "customer", "Calls whose customer falls out of its role", "lower", "share")
+"""SalesLLM's: 1 when the customer did so anywhere in the call."""
+DERIVED: dict[tuple[str, str], tuple[Metric, float, bool]] = {
+    ("reply", "rating"): (EXCELLENT, 5.0, True),
+    ("role_inversion", "severity"): (INVERTED, 0.0, False),
+}
+"""Question → what is read off its answers: the metric, a value, and whether an answer counts that is it, or that is not."""
 Progress = Callable[[int, int, float | None], None]
 """Told requests done, requests in all, and the seconds that the rest will take (None: not known yet)."""
 
@@ -213,12 +220,11 @@ def _key(line: Line) -> tuple[Any, ...]:
     return (line["unit"], line["session"], line["turn"], line["rubric"], line["rubric_version"], line["criterion"])
 
 
-def judged_scores(lines: Iterable[Line], rubrics: Mapping[str, Rubric] | None = None) -> dict[str, list[Score]]:
-    """Return the scores of each call, metric `rubric.criterion`.
+def judged_scores(lines: Iterable[Line]) -> dict[str, list[Score]]:
+    """Return the scores of each call, metric `rubric.criterion`, with those of `DERIVED`.
 
     Args:
         lines: Answers in the order of the file: of several to one question the last sound one counts.
-        rubrics: By name, to tell which reply is excellent; the bundled ones by default.
 
     Returns:
         By unit. A call with several sessions, or a rubric of replies, gets the mean. A question that the judge failed on
@@ -233,12 +239,10 @@ def judged_scores(lines: Iterable[Line], rubrics: Mapping[str, Rubric] | None = 
     for (unit, rubric, criterion, *_), line in newest.items():
         grouped.setdefault((unit, rubric, criterion), []).append(line)
     scores: dict[str, list[Score]] = {}
-    known = bundled_rubrics() if rubrics is None else rubrics
     for (unit, rubric, criterion), answers in grouped.items():
-        score = _score(f"{rubric}.{criterion}", answers)
-        scores.setdefault(unit, []).append(score)
-        if (rubric, criterion) == ("reply", "rating") and "reply" in known:
-            scores[unit].append(_excellent(answers, known["reply"].criterion("rating").values[-1]))
+        scores.setdefault(unit, []).append(_score(f"{rubric}.{criterion}", answers))
+        if (rubric, criterion) in DERIVED:
+            scores[unit].append(_derived(*DERIVED[rubric, criterion], answers))
     return scores
 
 
@@ -253,15 +257,15 @@ def _score(metric: str, answers: Sequence[Line]) -> Score:
     return {"metric": metric, "value": statistics.fmean(values), "reason": reason, "turns": turns}
 
 
-def _excellent(answers: Sequence[Line], best: float) -> Score:
+def _derived(metric: Metric, value: float, equal: bool, answers: Sequence[Line]) -> Score:
     known = [line for line in answers if line["value"] is not None]
-    turns = sorted(line["turn"] for line in known if line["value"] == best and line["turn"] is not None)
-    value = None if not known else float(bool(turns))
+    counting = [line for line in known if (line["value"] == value) is equal]
+    turns = {turn for line in counting for turn in ([line["turn"]] if line["turn"] is not None else line["turns"])}
     return {
-        "metric": EXCELLENT.name,
-        "value": value,
-        "reason": f"{len(turns)} of {len(known)} judged replies are rated {best:g}",
-        "turns": turns,
+        "metric": metric.name,
+        "value": float(bool(counting)) if known else None,
+        "reason": f"{len(counting)} of {len(known)} answers of the judge",
+        "turns": sorted(turns),
     }
 
 
@@ -269,4 +273,4 @@ def judge_metrics(rubrics: Iterable[Rubric] | None = None) -> list[Metric]:
     """Return the metrics of rubrics, the bundled ones by default."""
     chosen = bundled_rubrics().values() if rubrics is None else rubrics
     found = [metric for rubric in chosen for metric in metrics_of(rubric)]
-    return [*found, EXCELLENT]
+    return [*found, *(metric for metric, _, _ in DERIVED.values())]

@@ -220,6 +220,22 @@ def agreement(
         say(f"pearson within {tier}: {_figure(value)}")
 
 
+def preference(
+    folder: Annotated[Path, typer.Argument(help="Folder of a run whose pairs people have compared.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Say how often people preferred each variant in blind pairs, ties half, with the 95 % interval."""
+    from evaluation.judging.pairs import win_rates
+
+    rates = win_rates(folder)
+    if as_json:
+        dump(rates)
+        return
+    for row in rates:
+        counts = f"{row['wins']} won, {row['ties']} tied, {row['losses']} lost"
+        say(f"{row['variant']:16} {_share(row['rate'])}  [{row['low']:.0%}, {row['high']:.0%}]  {counts}")
+
+
 def _teller() -> Callable[[int, int, float | None], None]:
     """Return what says how far a batch is, every few seconds."""
     last = [0.0]

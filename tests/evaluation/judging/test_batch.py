@@ -129,7 +129,17 @@ def test_sessions_of_a_call_are_averaged() -> None:
     assert (score["value"], score["reason"]) == (6.0, "mean of 2 of 2 answers")
 
 
+@pytest.mark.parametrize(("severity", "detected", "turns"), [(0.0, 0.0, []), (2.0, 1.0, [1])])
+def test_any_severity_above_none_is_a_role_inversion(severity: float, detected: float, turns: list[int]) -> None:
+    line: Any = {
+        "unit": "a|s|rule|0", "session": 0, "turn": None, "rubric": "role_inversion", "rubric_version": 1, "seconds": 1,
+        "criterion": "severity", "value": severity, "reason": "r", "turns": [1], "judge": "j", "error": None,
+    }  # fmt: skip
+    scores = {score["metric"]: score for score in judged_scores([line])["a|s|rule|0"]}
+    assert (scores["role_inversion.detected"]["value"], scores["role_inversion.detected"]["turns"]) == (detected, turns)
+
+
 def test_every_metric_of_the_rubrics_is_known_by_name() -> None:
     names = [metric.name for metric in judge_metrics()]
-    assert len(names) == len(set(names)) == 1 + 6 + 42 + 2 + 8 + 1
+    assert len(names) == len(set(names)) == 1 + 6 + 42 + 1 + 8 + 2
     assert "reply.excellent" in names

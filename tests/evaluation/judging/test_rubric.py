@@ -59,9 +59,9 @@ def test_metrics_are_named_after_their_question_and_say_which_way_is_better() ->
     grid = metrics_of(RUBRICS["grid"])
     assert len({metric.name for metric in grid}) == 42
     assert all(metric.name.startswith("grid.") and metric.better == "higher" for metric in grid)
-    detected, severity = metrics_of(RUBRICS["role_inversion"])
-    assert (detected.name, detected.better, detected.unit) == ("role_inversion.detected", "lower", "share")
-    assert (severity.better, severity.unit) == ("lower", "points")
+    [severity] = metrics_of(RUBRICS["role_inversion"])
+    assert (severity.name, severity.better, severity.unit) == ("role_inversion.severity", "lower", "points")
+    assert {metric.unit for metric in metrics_of(RUBRICS["telebot"])} == {"share"}
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ def test_a_score_is_the_weighted_mean_between_worst_and_best(
 
 
 def test_values_that_fall_towards_the_better_are_scored_by_their_place() -> None:
-    assert RUBRICS["role_inversion"].score({"detected": 0.0, "severity": 0.0}) == 1.0
-    assert RUBRICS["role_inversion"].score({"detected": 1.0, "severity": 3.0}) == 0.0
+    assert RUBRICS["role_inversion"].score({"severity": 0.0}) == 1.0
+    assert RUBRICS["role_inversion"].score({"severity": 3.0}) == 0.0
 
 
 def test_all_errors_of_a_file_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
