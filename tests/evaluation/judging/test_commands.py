@@ -76,7 +76,8 @@ def test_computed_and_judged_are_reported_beside_each_other(
 
     folder = with_campaign(tmp_path / "run")
     criteria = bundled_rubrics()["telebot"].criteria
-    use_judge(monkeypatch, tmp_path, {one.id: {"reason": "r", "value": 1} for one in criteria})
+    fine = {"evidence": [quote(0, "Hello, this is Lan", "fine")], "reason": "r", "value": 1}
+    use_judge(monkeypatch, tmp_path, {one.id: fine for one in criteria})
     summary = salesman("judge", folder, "--rubrics", "telebot", "--json")
     both = summary["telebot_computed_and_judged"]
     assert both["knowledge_grounding"]["n"] == 8

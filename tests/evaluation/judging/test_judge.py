@@ -12,7 +12,7 @@ from serving.fakes import FakeReply, ScriptedChatModel
 from tests.evaluation.judging.fake_judge import CALL, TRUE, judged, progress, quote, says
 
 PROCESS = bundled_rubrics()["process"]
-TELEBOT = bundled_rubrics()["telebot"]
+REPLY = bundled_rubrics()["reply"]
 
 
 def test_a_true_answer_is_believed_with_the_turns_it_cites() -> None:
@@ -86,12 +86,28 @@ def test_a_thought_before_the_answer_is_set_apart() -> None:
 
 
 def test_one_wrong_criterion_refuses_the_whole_answer() -> None:
-    good = {one.id: {"reason": "r", "value": 1} for one in TELEBOT.criteria}
-    assert {one.value for one in judge(says(good), TELEBOT, judged())} == {1.0}
-    wrong = {**good, "diversity": {"reason": "r", "value": 2}}
-    failed = judge(says(wrong), TELEBOT, judged())
+    good = {one.id: {"reason": "r", "value": 1} for one in REPLY.criteria}
+    assert {one.value for one in judge(says(good), REPLY, judged(reply=2))} == {1.0}
+    wrong = {**good, "style": {"reason": "r", "value": 2}}
+    failed = judge(says(wrong), REPLY, judged(reply=2))
     assert {one.value for one in failed} == {None}
-    assert len(failed) == 6
+    assert len(failed) == 8
+
+
+def test_a_judge_of_the_agent_quotes_the_agent_and_nobody_else() -> None:
+    telebot = bundled_rubrics()["telebot"]
+
+    def answers(words: str, turn: int, value: int, kind: str) -> dict[str, Any]:
+        one = {"evidence": [quote(turn, words, kind)], "reason": "r", "value": value}
+        return {criterion.id: one for criterion in telebot.criteria}
+
+    def values(words: str, turn: int, value: int, kind: str) -> set[float | None]:
+        return {one.value for one in judge(says(answers(words, turn, value, kind)), telebot, judged())}
+
+    assert values("What do you need most", 1, 1, "fine") == {1.0}
+    assert values("I promise", 2, 0, "fault") == {0.0}
+    assert values("What do you need most", 1, 1, "fault") == {None}, "a fault shows no merit"
+    assert values("I'm busy", 1, 1, "fine") == {None}, "the customer's words"
 
 
 def test_a_grid_is_asked_a_capability_at_a_time() -> None:
