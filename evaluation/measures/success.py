@@ -30,7 +30,7 @@ def bought_lies(call: Replay) -> list[Finding]:
 
 def _outcome(call: Replay) -> str:
     wanted = call.scenario.success.outcomes
-    return "" if call.status in wanted else f"outcome {call.status}, not {' or '.join(wanted)}"
+    return "" if call.status in wanted else f"{call.status}, not {' or '.join(wanted)}"
 
 
 def _slots(call: Replay) -> str:
@@ -83,7 +83,7 @@ def success_scores(call: Replay) -> list[Score]:
     if bought:
         faults.append(f"a bought lie counts as a loss: {quoted(bought)}")
     won = call.status == "won"
-    passed = f"outcome {call.status}; passed {', '.join(call.scenario.checks)}"
+    passed = f"{call.status}; passed: {', '.join(call.scenario.checks)}"
     lied = [said.number for said, _ in bought]
     agreed = call.status in AGREED
     return [

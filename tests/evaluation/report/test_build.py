@@ -31,8 +31,8 @@ def made_run(tmp_path: Path, results: list[CallResult]) -> Run:
     return read_run(made.run_folder(tmp_path / "run", results, scenarios))
 
 
-@pytest.fixture
-def report(tmp_path: Path) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Four scenarios × two trials: `a` wins the first alone, `b` all but one trial of the last; one call broke."""
     results = [call("a", scenario, trial, won=scenario == 0) for scenario in range(4) for trial in range(2)]
     results += [
@@ -41,7 +41,12 @@ def report(tmp_path: Path) -> dict[str, Any]:
     broken = made.result(
         variant="a", scenario="s-0", trial=2, error={"boundary": "server", "message": "the model server is gone"}
     )
-    return build_report(made_run(tmp_path, [*results, broken]))
+    return made_run(tmp_path_factory.mktemp("made"), [*results, broken])
+
+
+@pytest.fixture(scope="module")
+def report(run: Run) -> dict[str, Any]:
+    return build_report(run)
 
 
 def test_every_unit_is_counted_and_what_failed_stands_apart(report: dict[str, Any]) -> None:
@@ -103,8 +108,8 @@ def test_breakdowns_hold_what_their_level_says(report: dict[str, Any]) -> None:
     assert report["by_language"]["success"]["en"]["b"]["n"] == 8
 
 
-def test_the_report_is_plain_json_and_the_same_again(report: dict[str, Any], tmp_path: Path) -> None:
-    again = build_report(read_run(tmp_path / "run"))
+def test_the_report_is_plain_json_and_the_same_again(report: dict[str, Any], run: Run) -> None:
+    again = build_report(read_run(run.folder))
     assert json.dumps(report, allow_nan=False) == json.dumps(again, allow_nan=False)
 
 

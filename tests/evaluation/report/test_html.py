@@ -18,8 +18,8 @@ from tests.ui.browser import CHROMIUM, browser
 EVIL = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 
 
-@pytest.fixture
-def page(tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     results = [
         call(
             variant,
@@ -36,7 +36,9 @@ def page(tmp_path: Path) -> str:
     ]
     results[0]["sessions"][0]["turns"][1] |= {"customer": EVIL, "reply": f"{EVIL} Only 99 yuan a month."}
     error: Any = {"boundary": "server", "message": EVIL}
-    table_of = made_run(tmp_path, [*results, made.result(variant="b", scenario="s-0", trial=7, error=error)])
+    table_of = made_run(
+        tmp_path_factory.mktemp("page"), [*results, made.result(variant="b", scenario="s-0", trial=7, error=error)]
+    )
     table = read_table(table_of)
     return page_of(report_of(table, table_of), table, f"run {EVIL}")
 

@@ -1,0 +1,90 @@
+"""The report inside the application: choose a run, read its figures, open the calls behind them."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from evaluation.runs.results import CallResult
+from tests.evaluation import made_calls as made
+from tests.evaluation.report.test_build import call
+from tests.ui.app import UNTRUSTED, shown
+
+PAGE = Path(__file__).with_name("page_app.py")
+
+
+def opened(language: str = "en") -> AppTest:
+    app = AppTest.from_file(str(PAGE), default_timeout=60)
+    app.session_state["interface_language"] = language
+    app.run()
+    assert not app.exception, [entry.value for entry in app.exception]
+    return app
+
+
+def scored(app: AppTest) -> AppTest:
+    """Press the button and wait until the job has ended."""
+    app.button(key="report_score").click().run()
+    for thread in threading.enumerate():
+        if thread.name == "job-report":
+            thread.join(60)
+    app.run()
+    assert not app.exception, [entry.value for entry in app.exception]
+    return app
+
+
+def write(home: Path, results: list[CallResult], name: str = "first") -> Path:
+    ids = sorted({result["scenario"] for result in results})
+    return made.run_folder(home / "runs" / name, results, [made.scenario(one) for one in ids])
+
+
+def both() -> list[CallResult]:
+    """`b` wins every scenario, `a` none; `a` says something nasty."""
+    results = [call(variant, scenario, 0, won=variant == "b") for variant in ("a", "b") for scenario in range(8)]
+    results[0]["sessions"][0]["turns"][1] |= {"customer": UNTRUSTED, "reply": f"{UNTRUSTED} Only 99 yuan."}
+    return results
+
+
+def test_without_a_run_the_page_says_how_to_make_one(own_home: Path) -> None:
+    assert "salesman evaluate run" in shown(opened()).replace("\\", "")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_run_is_scored_on_demand_and_shows_its_figures(own_home: Path, language: str) -> None:
+    write(own_home, both())
+    app = opened(language)
+    assert not app.dataframe
+    app = scored(app)
+    assert [metric.value for metric in app.metric] == ["16", "16", "2", "8"]
+    figures = app.dataframe[0].value
+    assert list(figures.iloc[:, 0]) == ["a", "b"]
+    assert list(figures.iloc[:, 1]) == [0.0, 1.0]
+    assert ("b is better than a" if language == "en" else "b 比 a 好") in shown(app)
+
+
+def test_figures_can_be_broken_down_and_other_metrics_chosen(own_home: Path) -> None:
+    write(own_home, both())
+    app = scored(opened())
+    app.segmented_control(key="report_by").set_value("tier").run()
+    assert list(app.dataframe[0].value.iloc[:, 0]) == ["easy", "easy"]
+    app.selectbox(key="report_metric").set_value("faithful.call").run()
+    assert not app.exception
+    assert list(app.dataframe[0].value.iloc[:, 2]) == [pytest.approx(7 / 8), 1.0]
+    assert "cannot tell a and b apart" in shown(app)
+
+
+def test_what_broke_is_told_and_a_run_that_goes_on_is_scored_anew(own_home: Path) -> None:
+    error = {"boundary": "server", "message": UNTRUSTED}
+    folder = write(own_home, [*both(), made.result(variant="a", scenario="s-0", trial=3, error=error)])  # type: ignore[arg-type]
+    app = scored(opened())
+    assert "Broke at the model server: 1" in shown(app)
+    (folder / "judged.jsonl").write_text("", encoding="utf-8")
+    app.run()
+    assert app.button(key="report_score")
+    assert not app.dataframe
+
+
+def test_a_run_of_which_nothing_was_finished_says_so(own_home: Path) -> None:
+    error = {"boundary": "customer", "message": "said nothing"}
+    write(own_home, [made.result(scenario="s-0", error=error)])  # type: ignore[arg-type]
+    assert "No call was finished" in shown(scored(opened()))
