@@ -39,6 +39,8 @@ _SELLS = either(
     r"\bour (?:products?|platform|services?|trial|plans?|packages?|prices?|advisers?|consultants?|experts?|solution|offer|discount|donors|organi[sz]ation) (?:is|are|starts?|costs?|offers?|includes?|provides?|comes?|can help|will help|will call|has|have)\b",
     r"\bwould you (?:like|want|be (?:interested|willing|open|able)) (?:to|in) (?:sign|start|try|place|purchas|order|schedul|book|know more|learn more|hear more|mak(?:e|ing) a (?:small )?donation|donat)\w*",
     r"\bwhat (?:are|is) your (?:specific |main |current )?(?:needs?|requirements?|budget|pain points?)\b|\bwhat (?:brings you|are you looking for) (?:here |today|in)\b",
+    r"\bdo you have any (?:\w+ ){0,2}(?:questions?|concerns?)\b|\bhow much would you like to (?:give|donate|spend|contribute)\b|\b(?:always |i'm )here to help\b|\b(?:do my best to )?help you (?:find|choose|decide|with (?:that|your))\b|\bthank you for your (?:support|interest|time today)\b",
+    r"有(?:啥|什么|任何)?(?:问题|疑问|需要)(?:都)?(?:可以)?随时(?:找|联系|问|告诉)我|谢谢(?:您|你)的(?:支持|关注|信任)|(?:您|你)(?:还)?有(?:什么|啥|任何)(?:问题|疑问|顾虑)吗",
     r"有什么(?:可以|能|我能|需要我?)(?:帮|为|协助)(?:到|助)?[您你]|请问(?:您|你)(?:需要|有什么需[要求]|想了解|想要|对.{0,8}感兴趣)",
     r"欢迎(?:光临|来电|咨询|选购)|感谢(?:您|你)的?(?:来电|咨询|关注|支持|信任|选择)|(?:很高兴|竭诚|乐意)为(?:您|你)(?:服务|解答)",
     r"(?:我们?|小[^，。]{1,2})(?:这边|这里)?(?:可以|会|能|来|马上|先)?(?:为|给|帮)(?:您|你)(?:推荐|介绍|安排|办理|提供|讲解|解答|登记|开通|预约|申请)",
@@ -49,8 +51,8 @@ _BOT = either(
     r"(?:作为|我是)(?:一个|一名)?(?:AI|人工智能|语言模型|智能助手|机器人)",
 )
 _LEAK = either(
-    r"\b(?:difficulty|buy[- ]inclination|purchase[- ]intent) (?:level|tier|score)\b|\bbuy[- ]inclination\b|\bpropensity\b|\badversarial\b|\bcustomer[_ ](?:profile|information)\b|\b(?:my|the|this) (?:persona|character|role[- ]?play|system prompt|instructions (?:say|tell)|notes say)\b|\b(?:i(?:'m| am)|you asked me) (?:playing|to play|role-?playing)\b|\bscenario\b",
-    r"难度(?:级别|等级)?|购买倾向|倾向(?:分数|评分)|(?:角色|人物)(?:设定|扮演|特征)|扮演|提示词|系统提示|客户画像|CUSTOMER_INFORMATION|我的设定",
+    r"\b(?:difficulty|buy[- ]inclination|purchase[- ]intent) (?:level|tier|score)\b|\bbuy[- ]inclination\b|\bpropensity\b|\badversarial\b|\bcustomer[_ ](?:profile|information)\b|\b(?:my|the|this) (?:persona|character|role[- ]?play|system prompt|instructions (?:say|tell)|notes say)\b|\b(?:i(?:'m| am)|you asked me) (?:playing|to play|role-?playing)\b|\bscenario\b|\bas an? (?:potential |possible )?(?:customer|buyer|user|donor),? i\b",
+    r"难度(?:级别|等级)?|购买倾向|倾向(?:分数|评分)|(?:角色|人物)(?:设定|扮演|特征)|扮演|提示词|系统提示|客户画像|CUSTOMER_INFORMATION|我的设定|作为(?:一个|一名|一位)?(?:客户|顾客|买家)",
 )  # fmt: skip
 _PHONE = re.compile(r"(?<!\d)\+?\d(?:[\s-]?\d){6,14}(?!\d)")
 _NOISE = re.compile(r"[\W_]+")

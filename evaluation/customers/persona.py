@@ -19,6 +19,8 @@ from evaluation.scenarios.schema import Scenario, Tier
 from graph.errors import ModelUnavailable
 from graph.records import ConversationRecord
 from graph.settings import Settings
+from guardrails.sentences import split_sentences
+from guardrails.text import han_count
 from nodes.prompting import as_data
 from nodes.speak import MODEL_TROUBLE
 from scripts_library.loading import CampaignData
@@ -32,6 +34,9 @@ SECONDS = 60.0
 """Longest wait for a line."""
 LONGEST = 300
 """Characters of a line."""
+SENTENCES = 2
+"""Of a line; small models go on and on, and then drift into the seller's part."""
+ENDS = tuple(".!?。！？…")
 STYLES: dict[Language, dict[Tier, str]] = {
     "en": {
         "easy": "You are keen and decide fast; money is not tight.",
@@ -111,13 +116,18 @@ class PersonaBuyer:
         return []
 
     def _prompt(self, record: ConversationRecord) -> list[BaseMessage]:
-        """Lay the call out with the roles swapped: the agent's words are the user's."""
+        """Lay the call out with the roles swapped: the agent's words are the user's, the last of them quoted as data.
+
+        Small models forget their part within a few lines, so it is told once more beside the last words (SalesLLM's runner
+        reminds of the language in the same way).
+        """
         built: list[BaseMessage] = [SystemMessage(self._system)]
         for turn in record["turns"]:
             if turn.get("customer"):
                 built.append(AIMessage(turn["customer"]))
             built.append(HumanMessage(as_data(turn.get("reply", "")) or "…"))
-        return built
+        last = built.pop()
+        return [*built, HumanMessage(_template(f"turn.{self._scenario.language}").substitute(said=last.text))]
 
     def _ask(self, prompt: list[BaseMessage], seed: int) -> str:
         try:
@@ -135,7 +145,7 @@ def private_prompt(scenario: Scenario, campaign: CampaignData) -> str:
     labels = {intent.name: intent.label.get(language, intent.name) for intent in campaign.intents}
     gap, nothing = ("；" if language == "zh" else "; "), _NOTHING[language]
     limit = "" if scenario.price_limit is None else f"{scenario.price_limit:g} {campaign.campaign.currency}"
-    return _template(language).substitute(
+    return _template(f"persona.{language}").substitute(
         persona=scenario.persona,
         reason=scenario.reason,
         style=STYLES[language][scenario.tier],
@@ -148,16 +158,23 @@ def private_prompt(scenario: Scenario, campaign: CampaignData) -> str:
 
 
 @cache
-def _template(language: Language) -> Template:
-    return Template((PROMPTS / f"persona.{language}.md").read_text(encoding="utf-8").strip())
+def _template(name: str) -> Template:
+    return Template((PROMPTS / f"{name}.md").read_text(encoding="utf-8").strip())
 
 
 def clean(text: str) -> str:
-    """Return one spoken line: the model's text without thoughts, role labels, stage directions and the other side's part."""
-    spoken = _THOUGHT.sub("", text).strip()
-    first = next((line for line in spoken.splitlines() if line.strip(" *#-")), "")
+    """Return one spoken line of a model's text.
+
+    That is at most two sentences, without one that was cut off, and without thoughts, role labels, stage directions and the
+    other side's part; empty where nothing is left.
+    """
+    first = next((line for line in _THOUGHT.sub("", text).splitlines() if line.strip(" *#-")), "")
     plain = _ASIDE.sub(" ", _OTHER.sub("", _LABEL.sub("", first.strip())))
-    return " ".join(plain.split()).strip('"“”「」 ')[:LONGEST].strip()
+    line = " ".join(plain.split()).strip('"“”「」 ')[:LONGEST].strip()
+    sentences = split_sentences(line)
+    if len(sentences) > 1 and not sentences[-1].endswith(ENDS):
+        sentences.pop()
+    return ("" if han_count(line) > len(line) / 3 else " ").join(sentences[:SENTENCES])
 
 
 def _is_done(said: list[str]) -> bool:

@@ -57,6 +57,7 @@ def test_the_model_sees_the_agent_as_the_user_and_never_its_control_tokens(tmp_p
     seen = load_chat_model(settings, name=settings.judge).seen[-1]  # type: ignore[attr-defined]
     assert [message.type for message in seen] == ["system", "human", "ai", "human"]
     assert seen[2].text == "Hello"
+    assert 'The seller says: "Hi' in seen[3].text
     assert "<|" not in seen[3].text
 
 
@@ -102,6 +103,10 @@ def test_the_private_prompt_tells_the_facts_and_neither_tier_nor_number(language
         ("<think>never ends", "", "unfinished thought"),
         ("\n\n  Hello \n", "Hello", "space"),
         ("a" * 1000, "a" * 300, "length"),
+        ("Yes. It is good. Do you have questions?", "Yes. It is good.", "two sentences at most"),
+        ("好的。多少钱？我再想想。", "好的。多少钱？", "two Chinese sentences"),
+        ("That is nice. They help those who", "That is nice.", "a sentence that was cut off"),
+        ("They help those who", "They help those who", "the only one stays"),
         ("We are at 5*3 and 4*2", "We are at 5*3 and 4*2", "no stage direction"),
     ],
 )
