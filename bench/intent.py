@@ -7,7 +7,8 @@ from statistics import median
 
 from bench.setting import fresh_home, settings_for, table
 from evaluation.intent import HeldOut, Measured, bootstrap_interval, find_campaign, macro_f1, measure, read_held_out
-from nodes.intent_model import IntentModel, head_paths, load_intent_model, train_intent_model
+from nodes.intent_data import head_key
+from nodes.intent_model import IntentModel, head_path, load_intent_model, train_intent_model
 from scripts_library.loading import CampaignData, bundled
 from serving.embed import Embedder, load_embedder
 
@@ -33,7 +34,7 @@ def run() -> None:
 
 
 def _timings(data: CampaignData, embedder: Embedder, home: Path) -> None:
-    path = head_paths(data.campaign.name, embedder.name, home)[0]
+    path = head_path(head_key(data, embedder.name), home)
     times = {}
     for what in ("training, nothing embedded yet, s", "training, vectors kept, s"):
         started = time.perf_counter()

@@ -24,6 +24,9 @@ class Settings(BaseSettings):
         default_factory=lambda: user_data_path("salesman"),
         description="Folder of every file the program writes: calls, scripts, index, unsent traces.",
     )
+    bundled: bool = Field(
+        default=True, description="Whether the campaigns that ship with the project are loaded into the library."
+    )
     cache: Path = Field(
         default_factory=lambda: user_cache_path("salesman"),
         description="Folder of downloaded model weights.",

@@ -100,12 +100,14 @@ def act_examples(acts: Iterable[ActSentence], kinds: dict[str, IntentKind]) -> l
 def head_key(data: CampaignData, embedder: str) -> str:
     """Return a hash of all that a head depends on, without reading the labelled calls line by line.
 
+    Campaigns whose customers say the same things share a head.
+
     Args:
-        data: The campaign; its name, languages, intents with kinds and examples count.
+        data: The campaign; its languages, intents with kinds and examples, and labelled calls count.
         embedder: Name of the embedding model.
     """
     learnt = [(intent.name, intent.kind, intent.examples) for intent in data.intents]
-    said = [CODE_VERSION, embedder, data.campaign.name, data.campaign.languages, learnt]
+    said = [CODE_VERSION, embedder, data.campaign.languages, learnt]
     digest = hashlib.sha256(json.dumps(said, ensure_ascii=False, sort_keys=True).encode())
     calls = CAMPAIGNS / data.campaign.name / "data" / ANNOTATED
     digest.update(calls.read_bytes() if calls.is_file() else b"")

@@ -6,7 +6,7 @@ Run it after an edit of a bundled campaign's intents; without it the first start
 from graph.settings import get_settings
 from graph.terminal import say
 from nodes.intent_data import head_key
-from nodes.intent_model import head_paths, read_head, train_intent_model
+from nodes.intent_model import read_head, shipped_head, train_intent_model
 from scripts_library.loading import bundled, load_campaign
 from serving.embed import load_embedder
 
@@ -17,7 +17,7 @@ def main() -> None:
     embedder = load_embedder(settings)
     for name, folder in bundled().items():
         data = load_campaign(folder)
-        path = head_paths(name, embedder.name, settings.home)[1]
+        path = shipped_head(name)
         fresh = read_head(path, head_key(data, embedder.name)) is not None
         if not fresh:
             train_intent_model(data, embedder, settings.home, path)

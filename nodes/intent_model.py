@@ -7,7 +7,6 @@ imported only to train.
 """
 
 import os
-import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, replace
@@ -205,12 +204,16 @@ def read_head(path: Path, key: str) -> Head | None:
         return None
 
 
-def head_paths(campaign: str, embedder: str, home: Path) -> tuple[Path, Path]:
-    """Return where a campaign's head may lie: in the home, and among the campaigns that ship with the project."""
+def head_path(key: str, home: Path) -> Path:
+    """Return where a head that was trained in a home lies."""
+    return home / "intent" / f"{key[:24]}.npz"
+
+
+def shipped_head(campaign: str) -> Path:
+    """Return where the head of a campaign that ships with the project lies."""
     from scripts_library.loading import CAMPAIGNS
 
-    slug = re.sub(r"[^a-z0-9]+", "-", embedder.lower())
-    return home / "intent" / f"{campaign}-{slug}.npz", CAMPAIGNS / campaign / "intent_head.npz"
+    return CAMPAIGNS / campaign / "intent_head.npz"
 
 
 def load_intent_model(data: "CampaignData", embedder: "Embedder", home: Path) -> IntentModel:
@@ -227,8 +230,8 @@ def load_intent_model(data: "CampaignData", embedder: "Embedder", home: Path) ->
     from nodes.intent_data import head_key
 
     key = head_key(data, embedder.name)
-    own, shipped = head_paths(data.campaign.name, embedder.name, home)
-    for path in (own, shipped):
+    own = head_path(key, home)
+    for path in (own, shipped_head(data.campaign.name)):
         head = read_head(path, key)
         if head is not None:
             return IntentModel(head, embedder)

@@ -56,7 +56,7 @@ def open_library(
     Args:
         settings: Home, database, Chroma server, embedding model; the process's own by default.
         embedder: Makes the vectors; by default the one that the settings name, loaded when first needed.
-        campaigns: Folders to load by name; by default those that ship with the project.
+        campaigns: Folders to load by name; by default those that ship with the project, if the settings want them.
 
     Returns:
         The library. Its methods may be called from any thread.
@@ -66,7 +66,8 @@ def open_library(
         LibraryBusy: Another process kept the library for more than a minute.
     """
     settings = settings or get_settings()
-    folders = bundled() if campaigns is None else campaigns
+    shipped = bundled() if settings.bundled else {}
+    folders = shipped if campaigns is None else campaigns
     engine = engine_for(settings)
     with answered(), one_process(settings.home / "opening.lock"), one_opener(engine):
         prepare(engine)

