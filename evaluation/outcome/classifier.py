@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evaluation.outcome.classes import MEANING, POINTS, IntentClass
 from evaluation.outcome.dialogue import Dialogue
 from evaluation.outcome.encoder import FILES as ENCODER_FILES
 from evaluation.outcome.encoder import OnnxEncoder
-from evaluation.outcome.features import ActHead, Floats, Scaling, stack
-from evaluation.outcome.ordinal import Ordinal, Step, choose
+from evaluation.outcome.features import ActHead, Floats, Scaling, fit_scaling, stack
+from evaluation.outcome.ordinal import Ordinal, Step, choose, fit_ordinal
+from evaluation.outcome.words import Words, fit_words
 from graph.errors import BadInput
 
 SHIPPED = Path(__file__).parent / "data" / "english"
@@ -54,7 +56,14 @@ class Heads:
 
     acts: ActHead
     scaling: Scaling
+    words: Words
     ordinal: Ordinal
+
+    def probabilities(
+        self, dialogues: Sequence[Dialogue], vectors: Sequence[Floats]
+    ) -> dict[IntentClass, NDArray[np.float64]]:
+        """Return the probability of each class of some calls, given their exchanges' vectors; (calls,) each."""
+        return self.ordinal.probabilities(np.hstack(blocks_of(dialogues, vectors, self.acts, self.scaling, self.words)))
 
     def save(self, path: Path) -> None:
         """Write the layers to an `.npz` file."""
@@ -62,6 +71,8 @@ class Heads:
             "act_names": np.array(self.acts.names, dtype=np.str_),
             "act_weight": self.acts.weight,
             "act_bias": self.acts.bias,
+            "terms": np.array(self.words.terms, dtype=np.str_),
+            "rarity": self.words.rarity,
             "centre": self.scaling.centre,
             "scale": self.scaling.scale,
             "steps": np.array([step.of for step in self.ordinal.steps], dtype=np.str_),
@@ -79,7 +90,29 @@ def load_heads(path: Path) -> Heads:
         questions = zip(saved["steps"], saved["step_weight"], saved["step_bias"], strict=True)
         steps = tuple(Step(cast(IntentClass, str(of)), weight, float(bias)) for of, weight, bias in questions)
         ordinal = Ordinal(steps, cast(IntentClass, str(saved["last"])))
-        return Heads(acts, Scaling(saved["centre"], saved["scale"]), ordinal)
+        words = Words(tuple(map(str, saved["terms"])), saved["rarity"])
+        return Heads(acts, Scaling(saved["centre"], saved["scale"]), words, ordinal)
+
+
+def fit_heads(dialogues: Sequence[Dialogue], vectors: Sequence[Floats], acts: ActHead, seed: int = 0) -> Heads:
+    """Fit all but the layer of acts.
+
+    Args:
+        dialogues: Calls whose class, or part of it, is known.
+        vectors: Of each call's exchanges.
+        acts: The layer of acts.
+        seed: Of the folds that choose regularisations.
+    """
+    scaling, words = fit_scaling(stack(vectors, acts), vectors[0].shape[1]), fit_words(dialogues)
+    blocks = blocks_of(dialogues, vectors, acts, scaling, words)
+    return Heads(acts, scaling, words, fit_ordinal(blocks, [dialogue.possible for dialogue in dialogues], seed))
+
+
+def blocks_of(
+    dialogues: Sequence[Dialogue], vectors: Sequence[Floats], acts: ActHead, scaling: Scaling, words: Words
+) -> tuple[Floats, Floats]:
+    """Return what the encoder made of each call, and its words."""
+    return scaling(stack(vectors, acts)), words.features(dialogues)
 
 
 class IntentClassifier:
@@ -120,7 +153,7 @@ class IntentClassifier:
         if not dialogues:
             return []
         vectors = self.encoder.vectors(dialogues)
-        shares = self.heads.ordinal.probabilities(self.heads.scaling(stack(vectors, self.heads.acts)))
+        shares = self.heads.probabilities(dialogues, vectors)
         verdicts = []
         for number, (dialogue, found) in enumerate(zip(dialogues, vectors, strict=True)):
             chances = {name: float(values[number]) for name, values in shares.items()}

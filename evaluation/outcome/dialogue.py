@@ -83,7 +83,8 @@ def _intended(path: Path) -> dict[str, float | None]:
 
 def exchanges_of_recording(call: RecordedCall) -> tuple[Exchange, ...]:
     """Pair each turn of the agent with the customer's answer."""
-    found, agent, acts = [], "", frozenset[str]()
+    agent, acts = "", frozenset[str]()
+    found: list[Exchange] = []
     for turn in call.turns:
         if turn.role == "agent":
             agent, acts = turn.text, frozenset(f"agent:{act}" for act in turn.acts)

@@ -152,7 +152,11 @@ def compare(first: Answers, second: Answers) -> Paired:
 def _placements(answers: Answers) -> tuple[Numbers, Numbers]:
     """Return, of each purchase, the share of the others ranked below it, and of each other, the share of purchases above it."""
     bought, others = answers.chance[answers.truth], answers.chance[~answers.truth]
-    wins = (bought[:, None] > others[None, :]) + 0.5 * (bought[:, None] == others[None, :])
-    return wins.mean(axis=1) if others.size else wins.sum(axis=1), wins.mean(axis=0) if bought.size else wins.sum(
-        axis=0
-    )
+    return _share_below(bought, others), 1 - _share_below(others, bought)
+
+
+def _share_below(ranked: Numbers, among: Numbers) -> Numbers:
+    """Return the share of `among` that lies below each number; ties count half."""
+    ordered = np.sort(among)
+    ends = [np.searchsorted(ordered, ranked, side) for side in ("left", "right")]
+    return np.asarray((ends[0] + ends[1]) / (2 * max(len(among), 1)), dtype=np.float64)

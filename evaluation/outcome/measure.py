@@ -11,7 +11,7 @@ from evaluation.outcome.classes import IntentClass
 from evaluation.outcome.classifier import IntentClassifier, Verdict, unsuited
 from evaluation.outcome.dialogue import Dialogue, read_donations
 from evaluation.outcome.figures import Answers, Truths, compare, figures
-from evaluation.outcome.tfidf import tfidf_chances
+from evaluation.outcome.words import tfidf_chances
 from graph.errors import BadInput
 from graph.intervals import ENOUGH, Share
 from scripts_library.persuasion import CAMPAIGNS

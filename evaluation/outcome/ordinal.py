@@ -53,39 +53,45 @@ def choose(probabilities: dict[IntentClass, float]) -> IntentClass:
     return max(probabilities, key=lambda name: (probabilities[name], ORDER.index(name)))
 
 
-def fit_ordinal(features: Floats, possible: Sequence[tuple[IntentClass, ...]], seed: int = 0) -> Ordinal:
-    """Fit the questions.
+def fit_ordinal(blocks: Sequence[Floats], possible: Sequence[tuple[IntentClass, ...]], seed: int = 0) -> Ordinal:
+    """Fit the questions, a logistic regression for each block; a question's answer is the mean of their log-odds.
 
     Args:
-        features: Scaled, (calls, features).
+        blocks: Features, (calls, features of the block) each; `Ordinal` reads them side by side.
         possible: The class of each call, or those that it may have.
         seed: Of the folds that choose the regularisation.
 
     Returns:
         The model; without a question when only one class can be told.
     """
-    from sklearn.linear_model import LogisticRegressionCV  # type: ignore[import-untyped]
-    from sklearn.model_selection import StratifiedKFold  # type: ignore[import-untyped]
-
-    steps, last = [], ORDER[-1]
+    steps, last = [], max((name for one in possible for name in one), key=ORDER.index)
     for number, name in enumerate(ORDER[:-1]):
         after = set(ORDER[number + 1 :])
         rows = np.array([set(one) == {name} or (bool(one) and set(one) <= after) for one in possible])
         answers = np.array([one == (name,) for one in possible])[rows]
-        if min(answers.sum(), (~answers).sum()) < FEWEST:
-            if answers.any():
-                last = name
-                break
+        if answers.sum() < FEWEST:
             continue
-        folds = StratifiedKFold(5, shuffle=True, random_state=seed)
-        model = LogisticRegressionCV(
-            Cs=list(STRENGTHS),
-            cv=folds,
-            scoring="neg_log_loss",
-            max_iter=2000,
-            l1_ratios=(0,),
-            use_legacy_attributes=False,
-        ).fit(features[rows], answers)
-        steps.append(Step(name, model.coef_[0].astype(np.float32), float(model.intercept_[0])))
-        last = next(lower for lower in ORDER[number + 1 :] if any(lower in one for one in possible))
+        if (~answers).sum() < FEWEST:
+            last = name
+            break
+        fitted = [_fit(block[rows], answers, seed) for block in blocks]
+        weight = np.concatenate([weight for weight, _ in fitted]) / len(fitted)
+        steps.append(Step(name, weight.astype(np.float32), float(np.mean([bias for _, bias in fitted]))))
     return Ordinal(tuple(steps), last)
+
+
+def _fit(features: Floats, answers: NDArray[np.bool_], seed: int) -> tuple[Floats, float]:
+    from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
+    from sklearn.linear_model import LogisticRegressionCV  # type: ignore[import-untyped]
+    from sklearn.model_selection import StratifiedKFold  # type: ignore[import-untyped]
+
+    sparse = (features != 0).mean() < 0.1
+    model = LogisticRegressionCV(
+        Cs=list(STRENGTHS),
+        cv=StratifiedKFold(5, shuffle=True, random_state=seed),
+        scoring="neg_log_loss",
+        max_iter=2000,
+        l1_ratios=(0,),
+        use_legacy_attributes=False,
+    ).fit(csr_matrix(features) if sparse else features, answers)
+    return model.coef_[0], float(model.intercept_[0])

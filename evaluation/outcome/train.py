@@ -14,16 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.outcome.classifier import ABOUT, HEADS, Heads, fingerprint
+from evaluation.outcome.classifier import ABOUT, HEADS, fingerprint, fit_heads
 from evaluation.outcome.dialogue import Dialogue
-from evaluation.outcome.encoder import OnnxEncoder
 from evaluation.outcome.export import export
-from evaluation.outcome.features import fit_scaling, stack
 from evaluation.outcome.figures import Answers, Numbers, Truths, auc
 from evaluation.outcome.finetune import Encoder, Recipe, learn_acts, prepare, vectors_of
-from evaluation.outcome.ordinal import fit_ordinal
-from evaluation.outcome.tfidf import tfidf_chances
 from evaluation.outcome.tokens import Pairs
+from evaluation.outcome.words import tfidf_chances
 from graph.errors import BadInput
 
 FEWEST = 60
@@ -53,14 +50,12 @@ def train(dialogues: Sequence[Dialogue], base: Path, out: Path, recipe: Recipe, 
     told("exporting")
     out.mkdir(parents=True, exist_ok=True)
     export(tuned, base / "tokenizer.json", (dialogue.text for dialogue in known), out)
-    vectors = OnnxEncoder(out).vectors(known)
-    features = stack(vectors, acts)
-    scaling = fit_scaling(features, vectors[0].shape[1])
-    ordinal = fit_ordinal(scaling(features), [dialogue.possible for dialogue in known], recipe.seed)
-    if not ordinal.steps:
+    vectors = vectors_of(tuned, pairs, prepared, len(known))
+    heads = fit_heads(known, vectors, acts, recipe.seed)
+    if not heads.ordinal.steps:
         raise BadInput("Too few calls of any class but one; train on more calls")
-    Heads(acts, scaling, ordinal).save(out / HEADS)
-    _write_about(out, base, known, recipe, [*(step.of for step in ordinal.steps), ordinal.last])
+    heads.save(out / HEADS)
+    _write_about(out, base, known, recipe, [*(step.of for step in heads.ordinal.steps), heads.ordinal.last])
 
 
 def cross_validate(
@@ -90,11 +85,11 @@ def cross_validate(
     ):
         tuned, acts = learn_acts(encoder, pairs, prepared, list(train_rows), recipe)
         vectors = vectors_of(tuned, pairs, prepared, len(known))
-        features = stack(vectors, acts)
-        scaled = fit_scaling(features[train_rows], vectors[0].shape[1])(features)
-        ordinal = fit_ordinal(scaled[train_rows], [known[row].possible for row in train_rows], recipe.seed)
-        ours[test_rows] = ordinal.probabilities(scaled[test_rows])["A"]
-        theirs[test_rows] = tfidf_chances([known[row] for row in train_rows], [known[row] for row in test_rows])
+        learnt = [known[row] for row in train_rows]
+        heads = fit_heads(learnt, [vectors[row] for row in train_rows], acts, recipe.seed)
+        held_out = [known[row] for row in test_rows]
+        ours[test_rows] = heads.probabilities(held_out, [vectors[row] for row in test_rows])["A"]
+        theirs[test_rows] = tfidf_chances(learnt, held_out)
         told(f"fold {number} of {folds}: {_shown(truth, ours, test_rows)} against {_shown(truth, theirs, test_rows)}")
     return Answers(truth, ours), Answers(truth, theirs)
 

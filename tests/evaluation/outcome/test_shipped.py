@@ -1,0 +1,123 @@
+"""The classifier that is shipped: its files, its figures on calls that it has never seen, and what it will not judge."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evaluation.outcome.classifier import SHIPPED, IntentClassifier, load_classifier
+from evaluation.outcome.dialogue import Dialogue, Exchange, read_donations
+from evaluation.outcome.measure import TAUGHT, measure
+from evaluation.outcome.score import METRICS, classify, outcome_scores
+from evaluation.outcome.tokens import READ_TOKENS
+from graph.errors import BadInput
+from scripts_library.persuasion import split_of
+from tests.evaluation import made_calls as made
+
+
+@pytest.fixture(scope="module")
+def classifier() -> IntentClassifier:
+    return load_classifier()
+
+
+def test_it_is_small_enough_to_ship() -> None:
+    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) <= 20 * 2**20
+
+
+def test_it_has_learnt_from_no_test_call(classifier: IntentClassifier) -> None:
+    calls = read_donations(TAUGHT)
+    assert not [call.id for call in calls if split_of(call.id) == "test" and classifier.has_seen(call.id)]
+    assert all(classifier.has_seen(call.id) for call in calls if split_of(call.id) != "test")
+
+
+def test_on_real_calls_that_it_has_never_seen_it_stays_above_its_floor(classifier: IntentClassifier) -> None:
+    found = measure([call for call in read_donations(TAUGHT) if split_of(call.id) == "test"], classifier, limit=120)
+    assert found["classifier"]["auc"] > 0.6
+    assert found["classifier"]["auc_ci"][0] > 0.5, "chance"
+    assert (found["held_out"], found["seen"]) == (120, 0)
+
+
+def test_a_customer_who_agrees_stands_higher_than_one_who_refuses(classifier: IntentClassifier) -> None:
+    def of(*said: str) -> Dialogue:
+        asked = ("Would you give to Save the Children?", "How much would you like to give?", "Thank you for your time.")
+        lines = zip(asked, said, strict=True)
+        return Dialogue("made", "en", tuple(Exchange(*line, turn) for turn, line in enumerate(lines, start=1)))
+
+    yes = of("Yes, I would love to donate.", "I will give $1 of my payment.", "You are welcome, happy to help!")
+    no = of("No, I do not want to donate.", "Nothing, I need the money myself.", "Goodbye.")
+    gave, refused = classifier.classify([yes, no])
+    assert gave.probabilities["A"] > refused.probabilities["A"]
+    assert gave.signs and all(1 <= turn <= 3 for _, _, turn in gave.signs)
+
+
+def test_calls_judged_together_are_judged_as_alone(classifier: IntentClassifier) -> None:
+    calls = read_donations(TAUGHT)[:3]
+    together = [verdict.probabilities["A"] for verdict in classifier.classify(calls)]
+    alone = [classifier.classify([call])[0].probabilities["A"] for call in calls]
+    assert together == pytest.approx(alone, abs=0.05), "eight bits round by batch"
+
+
+def test_only_the_last_tokens_of_a_long_call_are_read(classifier: IntentClassifier) -> None:
+    end = tuple(
+        Exchange("Would you like to give one dollar today? " * 4, "I may do that. " * 6, turn) for turn in range(20)
+    )
+    early = (Exchange("Hello.", "I will never give anything to anyone.", 0),)
+    long, longer = classifier.classify([Dialogue("a", "en", end), Dialogue("b", "en", early + end)])
+    assert long.probabilities == pytest.approx(longer.probabilities)
+    assert READ_TOKENS == 512
+
+
+def test_a_language_that_it_was_not_trained_for_gets_no_verdict_but_a_reason() -> None:
+    verdict, reason = classify([made.record([made.turn("好的，我买")])], "zh")
+    assert verdict is None and "'zh'" in reason and "outcome-train" in reason
+    scores = outcome_scores(made.result([made.turn("好的，我买")]), made.scenario(language="zh"))
+    assert [(score["value"], "zh" in score["reason"]) for score in scores] == [(None, True), (None, True)]
+
+
+def test_every_metric_gets_a_score_with_a_reason() -> None:
+    scores = outcome_scores(made.result([made.turn("Yes, I agree, sign me up.")]), made.scenario())
+    assert [score["metric"] for score in scores] == [metric.name for metric in METRICS]
+    points, purchase = (score["value"] for score in scores)
+    assert points in (10, 8, 6, 4, 2) and purchase == float(points == 10)
+    assert all(score["reason"] for score in scores)
+
+
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        (made.result(error={"boundary": "server", "message": "gone"}), "the call failed"),
+        (made.result([]), "the customer said nothing"),
+    ],
+)
+def test_a_call_without_anything_to_judge_has_no_value(result: made.CallResult, reason: str) -> None:
+    assert [(score["value"], score["reason"]) for score in outcome_scores(result, made.scenario())] == [
+        (None, reason)
+    ] * 2
+
+
+def test_calls_that_are_all_known_to_it_are_refused(classifier: IntentClassifier) -> None:
+    seen = [call for call in read_donations(TAUGHT)[:40] if classifier.has_seen(call.id)]
+    with pytest.raises(BadInput, match="0 calls that the classifier was not trained on"):
+        measure(seen, classifier)
+
+
+def test_few_calls_are_measured_with_a_warning(classifier: IntentClassifier) -> None:
+    calls = [call for call in read_donations(TAUGHT) if split_of(call.id) == "test"]
+    assert "only 12 calls" in measure(calls, classifier, limit=12)["warning"]
+
+
+def test_a_folder_that_is_no_classifier_is_refused_with_the_way_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"encoder\.onnx.*outcome-train"):
+        IntentClassifier(tmp_path)
+
+
+def test_it_runs_without_torch() -> None:
+    program = (
+        "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
+        "from evaluation.outcome.classifier import load_classifier\n"
+        "from evaluation.outcome.dialogue import Dialogue, Exchange\n"
+        "print(load_classifier().classify([Dialogue('x', 'en', (Exchange('Hi', 'Yes', 1),))])[0].points)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(done.stdout) in (10, 8, 6, 4, 2)
