@@ -17,7 +17,7 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from evaluation.judging.judge import judge_request
 from evaluation.judging.rubric import Choice, Criterion, Request, Rubric
 from evaluation.judging.telebot import ALIKE, overlap
-from evaluation.judging.transcript import Judged, Said
+from evaluation.judging.transcript import Judged, Said, quoted
 from graph.errors import BadInput
 from graph.intervals import Share
 from graph.records import TurnRecord
@@ -161,6 +161,7 @@ def _of_mark(row: dict[str, Any]) -> BadCase:
         else:
             context.append({"agent": message["content"]})
     reason = row["reason"] or "marked bad"
+    ask = "最后一句回复是否没有这个毛病：" if row["language"] == "zh" else "Is the last reply free of this fault: "
     return BadCase.model_validate(
         {
             "id": f"{row['call']}-{row['turn']}".lower(),
@@ -168,7 +169,7 @@ def _of_mark(row: dict[str, Any]) -> BadCase:
             "error": reason,
             "severity": "medium",
             "context": [turn for turn in context if "agent" in turn],
-            "fixed": {"unlike": True, "ask": f"Is the last reply free of this fault: {reason}?"[:600]},
+            "fixed": {"unlike": True, "ask": ask + quoted(reason[:500])},
         }
     )
 
@@ -193,7 +194,7 @@ def score(case: BadCase, reply: str, campaign: Campaign, model: "BaseChatModel |
         case: The case.
         reply: The new reply.
         campaign: Its campaign.
-        model: A judge, for cases that words alone do not decide; it also rates the reply.
+        model: A judge, for cases that words alone do not decide.
 
     Returns:
         What computed checks find wrong is never overruled by the judge.

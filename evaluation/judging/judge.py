@@ -29,7 +29,7 @@ SECONDS = 300.0
 TRIES = 2
 SEED = 0
 TOKENS_A_CRITERION = 160
-TOKENS_OF_EVIDENCE = 360
+TOKENS_A_QUOTE = 90
 MOST_FAULTS = 3
 """So many are told to the judge, and kept."""
 
@@ -107,7 +107,7 @@ class _Answer:
 
 def _ask(model: "BaseChatModel", prompt: "Sequence[BaseMessage]", request: Request, judged: Judged) -> str:
     schema = {"name": "judgement", "strict": True, "schema": answer_schema(request, judged)}
-    tokens = sum(TOKENS_A_CRITERION + TOKENS_OF_EVIDENCE * bool(one.evidence) for one in request.criteria)
+    tokens = sum(TOKENS_A_CRITERION + TOKENS_A_QUOTE * one.quotes * bool(one.evidence) for one in request.criteria)
     said = model.invoke(
         list(prompt),
         response_format={"type": "json_schema", "json_schema": schema},

@@ -14,7 +14,6 @@ from scripts_library.schema import Language
 PROMPTS = Path(__file__).with_name("prompts")
 REASON_CHARS = 160
 QUOTE_CHARS = 100
-MAX_EVIDENCE = 4
 
 
 @cache
@@ -94,7 +93,7 @@ def _answer(criterion: Criterion, judged: Judged) -> dict[str, Any]:
                 "evidence": {
                     "type": "array",
                     "minItems": int(bool(choice.cites)),
-                    "maxItems": MAX_EVIDENCE,
+                    "maxItems": criterion.quotes,
                     "items": _citation(criterion, choice.cites or list(criterion.kinds), judged),
                 },
                 "reason": reason,

@@ -39,6 +39,7 @@ class Criterion(Data):
     weight: float = Field(default=1.0, gt=0)
     evidence: Side | None = Field(default=None, description="Whose words are quoted for an answer.")
     kinds: dict[Name, Words] = Field(default_factory=dict, description="What a quote can show; each shows one.")
+    quotes: int = Field(default=4, ge=1, le=8, description="Most quotes that are asked for.")
     choices: list[Choice] = Field(default_factory=list, description="Left out: the rubric's `scale`.")
 
     @property
