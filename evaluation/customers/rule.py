@@ -3,6 +3,8 @@
 It has a trust, an interest, a patience and a price limit that nobody sees. What the agent says is read by the detectors of
 `acts.py` and moves them by the steps of `EFFECTS`; one draw per scenario and seed, the same whatever the agent does,
 decides against the chance of `Mood.chance`. So two agents that meet the same customer differ by what they said alone.
+The steps are chosen, not fitted to real calls: the buyer ranks agents by whether they answer, care, ask and let go, and its
+share of sales is no forecast.
 """
 
 from dataclasses import dataclass, field

@@ -7,11 +7,13 @@ import yaml
 
 from evaluation.customers.gates import METRICS, customer_scores, speaks_as_seller
 from evaluation.customers.protocol import Note
+from evaluation.customers.rule import RuleBuyer
 from evaluation.measures.metric import Score
 from evaluation.runs.results import CallResult, Stopped
+from evaluation.scenarios.loading import bundled_campaigns, bundled_scenarios
 from evaluation.scenarios.schema import Scenario
 from scripts_library.persuasion import CAMPAIGNS, read_calls, split_of
-from tests.evaluation.customers.samples import LANTERN, record, scenario
+from tests.evaluation.customers.samples import LANTERN, lines, record, scenario, talk
 
 
 def result(
@@ -107,6 +109,19 @@ def test_the_judges_bad_call_is_found_by_the_rules_too_and_its_gold_call_is_not(
     )
     assert all(speaks_as_seller(line) for line in bad)
     assert not any(speaks_as_seller(line) for line in gold)
+
+
+def test_rule_buyers_pass_every_gate_in_the_bundled_scenarios() -> None:
+    failed = []
+    for number, who in enumerate(bundled_scenarios()[::6]):
+        campaign = bundled_campaigns()[who.campaign]
+        says = [script.say[0] for script in campaign.scripts if script.language == who.language]
+        buyer = RuleBuyer(who, campaign, number)
+        call = talk(buyer, says[number % 20 :], most=who.max_turns, language=who.language)
+        finished = result(stopped="customer" if len(lines(call)) < who.max_turns else "max_turns")
+        finished["sessions"], finished["notes"] = [call], [buyer.notes(call)]
+        failed += [(who.id, found) for found in customer_scores(finished, who) if found["value"]]
+    assert failed == []
 
 
 def test_repeating_the_agent_is_role_inversion() -> None:
