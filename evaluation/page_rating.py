@@ -64,8 +64,8 @@ def _rate_calls(run: Run, rater: str) -> None:
     criterion = offered[chosen][1]
     with st.form(f"rating_{chosen}_{left[0].unit}"):
         st.markdown(plain(criterion.question[language()]))
-        for choice in reversed(criterion.choices):
-            st.caption(plain(f"{_band(choice.values)}: {choice.text[language()]}"))
+        said = [plain(f"{_band(one.values)}: {one.text[language()]}") for one in reversed(criterion.choices)]
+        st.caption("  \n".join(said))
         value = st.radio(
             t("rating.your_rating"), criterion.values, index=None, format_func=lambda one: f"{one:g}", horizontal=True
         )
@@ -136,7 +136,7 @@ def _preferred(run: Run) -> None:
 
 def _show(call: Shown) -> None:
     """Show the words of a call, and nothing else of it."""
-    with st.container(border=True, height=480 if sum(map(len, call.said)) > 3 else "content"):
+    with st.container(border=True, gap=None, height=480 if sum(map(len, call.said)) > 4 else "content"):
         for number, session in enumerate(call.said, start=1):
             if len(call.said) > 1:
                 st.caption(t("rating.session", n=number))
