@@ -1,35 +1,27 @@
 """`salesman evaluate`: each room's commands, in the order in which they are used."""
 
-from pathlib import Path
-from typing import Annotated, Literal
-
 import typer
 
+from evaluation.customers import commands as customers
+from evaluation.intent_command import intent
+from evaluation.judging import commands as judging
+from evaluation.outcome import commands as outcome
+from evaluation.report import commands as report
 from evaluation.runs import commands as runs
-from graph.commands import CampaignOption, JsonOption
-from graph.settings import get_settings
-from graph.terminal import dump, say
+from evaluation.scenarios import commands as scenarios
 
 app = typer.Typer(help="Measure the agent: simulated customers, judges, reports, and the gate.", no_args_is_help=True)
-app.command("run")(runs.run)
-
-
-@app.command("intent")
-def evaluate_intent(
-    campaign: CampaignOption,
-    data: Annotated[
-        Path, typer.Option(help="Labelled lines: annotated_dialog.csv, or CSV/JSONL of language,intent,text.")
-    ],
-    way: Annotated[Literal["classifier", "model"], typer.Option(help="Who is measured.")] = "classifier",
-    limit: Annotated[int | None, typer.Option(min=1, help="Measure only this many lines.")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Measure how well customers' intents are understood, on held-out lines."""
-    from evaluation.intent import evaluate_intent as measure
-
-    result = measure(campaign, data, way, get_settings(), limit)
-    if as_json:
-        dump(result)
-        return
-    for name, value in result[way].items():
-        say(f"{name:10} {value}")
+app.command()(scenarios.scenarios)
+app.command()(runs.run)
+app.command()(judging.judge)
+app.command()(report.report)
+app.command()(report.gate)
+app.command()(report.ab)
+app.command()(customers.customers)
+app.command()(intent)
+app.command()(outcome.outcome)
+app.command("outcome-train")(outcome.outcome_train)
+app.command()(judging.rubrics)
+app.command("bad-cases")(judging.bad_cases)
+app.command()(judging.agreement)
+app.command()(judging.preference)

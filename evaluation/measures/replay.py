@@ -92,6 +92,12 @@ class Replay:
         return self.result["sessions"][-1]["outcome"]["status"]
 
     @property
+    def decided(self) -> str:
+        """What the customer had decided at the end of the last session; empty where it does not tell."""
+        notes = self.result["notes"][-1] if self.result["notes"] else []
+        return notes[-1].get("decided", "") if notes else ""
+
+    @property
     def slots(self) -> dict[str, str]:
         """What the call knows at its end."""
         return self.turns[-1].turn["why"].get("slots", {}) if self.turns else {}

@@ -13,6 +13,7 @@ from evaluation.runs.store import Run
 VERSION = 1
 HEADLINE = (
     "success",
+    "bought",
     "won",
     "score",
     "outcome.points",
@@ -54,7 +55,7 @@ def report_of(table: Table, run: Run) -> dict[str, Any]:
         "broken_scenarios": about.get("broken", []),
         "left_out": about.get("left_out", []),
         "method": {
-            "interval": "95 %, percentile bootstrap over scenarios",
+            "interval": "95 %, percentile bootstrap over scenarios; Wilson's where all calls of a share agree",
             "rounds": statistics.ROUNDS,
             "seed": statistics.SEED,
             "p": "sign-flip permutation of scenarios, two-sided",

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from evaluation.customers.protocol import Note
 from evaluation.measures.cost import cost_scores
 from evaluation.measures.faithfulness import faithfulness_scores
 from evaluation.measures.graph import graph_scores
@@ -269,3 +270,21 @@ def test_a_bought_lie_says_which() -> None:
     assert found["bought_lie"]["value"] == 1
     assert found["bought_lie"]["turns"] == [1]
     assert "99 yuan" in found["success"]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("decided", "bought", "success", "won", "why"),
+    [
+        ("buys", 1, 1, 1, "the agent noted what the customer meant"),
+        ("declines", 0, 0, 0, "the agent heard a yes that was none"),
+        ("hangs_up", 0, 0, 0, "the customer had gone"),
+        ("", None, 1, 1, "the customer tells nothing: the agent's note stands"),
+    ],
+)
+def test_a_yes_counts_only_when_the_customer_meant_it(
+    decided: str, bought: float | None, success: int, won: int, why: str
+) -> None:
+    notes: list[Note] = [{"turn": 1, "decided": decided}] if decided else []
+    found = scores(made.result([answered("Fine.", "Very well.", **WON)], notes=notes))
+    values = (found["bought"]["value"], found["success"]["value"], found["won"]["value"])
+    assert values == (bought, success, won), (why, found["success"])
