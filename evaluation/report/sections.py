@@ -71,7 +71,7 @@ def pass_k(table: Table) -> dict[str, list[dict[str, Any]]]:
         curve = []
         for k in range(1, min(MOST_K, *map(len, tasks.values())) + 1 if tasks else 1):
             chances = [statistics.pass_k(round(sum(won)), len(won), k) for won in tasks.values()]
-            estimate = statistics.mean(chances, [scenario for scenario, _ in tasks])
+            estimate = statistics.mean(chances, [scenario for scenario, _ in tasks], share=True)
             if estimate:
                 curve.append({"k": k, **as_json(estimate), "cell": table.cell(rows, variant=variant)})
         curves[variant] = curve

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats  # type: ignore[import-untyped]
 
+from graph.intervals import Share
+
 ROUNDS = 10_000
 SEED = 0
 EXACT = 13
@@ -37,12 +39,14 @@ class Estimate:
     """Scenarios."""
 
 
-def mean(values: Sequence[float], clusters: Sequence[str]) -> Estimate | None:
+def mean(values: Sequence[float], clusters: Sequence[str], *, share: bool = False) -> Estimate | None:
     """Return the mean of calls' values with a bootstrap interval, scenarios drawn with all their calls.
 
     Args:
         values: One a call.
         clusters: The scenario of each.
+        share: Whether the values are shares. Where all are 0, or all 1, drawing them again shows no doubt at all; the interval
+            is then Wilson's, of so many scenarios.
 
     Returns:
         None without any value.
@@ -53,6 +57,9 @@ def mean(values: Sequence[float], clusters: Sequence[str]) -> Estimate | None:
     value = float(sums.sum() / counts.sum())
     if len(sums) < 2:
         return Estimate(value, None, None, len(values), len(sums))
+    if share and value in (0.0, 1.0):
+        low, high = Share(int(value) * len(sums), len(sums)).interval
+        return Estimate(value, low, high, len(values), len(sums))
     drawn = _draws(len(sums))
     low, high = np.quantile((drawn @ sums) / (drawn @ counts), [0.025, 0.975])
     return Estimate(value, float(low), float(high), len(values), len(sums))

@@ -87,7 +87,8 @@ class Table:
     def estimate(self, metric: str, rows: Sequence[Row], **conditions: object) -> dict[str, Any] | None:
         """Return a metric's mean over rows with its interval and its cell; None where no row has a value."""
         valued = [(value, row.result["scenario"]) for row in rows if (value := row.value(metric)) is not None]
-        found = mean([value for value, _ in valued], [scenario for _, scenario in valued])
+        values, scenarios = [value for value, _ in valued], [scenario for _, scenario in valued]
+        found = mean(values, scenarios, share=self.metrics[metric].unit == "share")
         return as_json(found) | {"cell": self.cell(rows, **conditions)} if found else None
 
 

@@ -87,6 +87,16 @@ def test_the_bootstrap_interval_agrees_with_scipys() -> None:
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), rel=0.02)
 
 
+@pytest.mark.parametrize(("value", "low", "high"), [(1.0, 0.7225, 1.0), (0.0, 0.0, 0.2775)])
+def test_shares_that_all_agree_keep_their_doubt(value: float, low: float, high: float) -> None:
+    found = statistics.mean([value] * 20, names(10, each=2), share=True)
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-4), "Wilson's interval of 10 of 10"
+    counts = statistics.mean([value] * 20, names(10, each=2))
+    assert counts is not None
+    assert (counts.low, counts.high) == (value, value)
+
+
 def test_unequal_numbers_of_calls_weigh_by_call() -> None:
     found = statistics.mean([1.0, 0.0, 0.0, 0.0], ["a", "b", "b", "b"])
     assert found is not None
