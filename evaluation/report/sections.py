@@ -215,14 +215,15 @@ def sweep(table: Table) -> list[dict[str, Any]]:
     for alpha in ALPHAS:
         means = {}
         for variant in table.variants:
+            rows = table.where(variant=variant)
             valued = [
                 (value, row.result["scenario"])
-                for row in table.where(variant=variant)
+                for row in rows
                 if (value := score_of(row.value(OUTCOME_POINTS), row.value(PROCESS_POINTS), alpha)) is not None
             ]
             estimate = statistics.mean([value for value, _ in valued], [scenario for _, scenario in valued])
             if estimate:
-                means[variant] = as_json(estimate) | {"cell": f"variant={variant}"}
+                means[variant] = as_json(estimate) | {"cell": table.cell(rows, variant=variant)}
         if means:
             found.append({"alpha": alpha, "variants": means})
     return found

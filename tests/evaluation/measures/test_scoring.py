@@ -1,0 +1,40 @@
+"""All scores of a call together: every one is a known metric, has its reason, and none is of a call that failed."""
+
+from evaluation.measures.metric import Metric
+from evaluation.measures.scoring import all_metrics, score_call
+from tests.evaluation import made_calls as made
+
+
+def test_every_score_is_a_known_metric_with_a_reason_and_none_comes_twice() -> None:
+    turns = [made.turn("How much?", "It costs 199 yuan a month.", intent="price_question", stage="analysis")]
+    scores = score_call(made.result(turns), made.scenario(), made.campaign())
+    names = [score["metric"] for score in scores]
+    assert len(names) == len(set(names)) > 50
+    assert set(names) <= set(all_metrics())
+    assert all(score["reason"] for score in scores)
+    assert all(score["value"] is None or score["value"] >= 0 for score in scores)
+
+
+def test_a_call_that_failed_has_no_scores() -> None:
+    broken = made.result(error={"boundary": "server", "message": "gone"})
+    assert score_call(broken, made.scenario(), made.campaign()) == []
+
+
+def test_metrics_are_named_once_and_guardrails_have_a_direction() -> None:
+    metrics = all_metrics()
+    assert all(name == metric.name for name, metric in metrics.items())
+    guardrails = [metric for metric in metrics.values() if metric.guardrail]
+    assert {metric.better for metric in guardrails} == {"higher", "lower"}
+    assert (
+        Metric("faithful.unsupported_price", "faithfulness", "Unsupported prices", "lower", "count", True) in guardrails
+    )
+
+
+def test_shares_stay_between_0_and_1() -> None:
+    shares = {name for name, metric in all_metrics().items() if metric.unit == "share"}
+    turns = [
+        made.turn("Hi.", "Only 99 yuan!", source="script"),
+        made.turn("Never call again.", "Fine.", intent="opt_out"),
+    ]
+    scores = score_call(made.result(turns), made.scenario(), made.campaign())
+    assert all(0 <= score["value"] <= 1 for score in scores if score["metric"] in shares and score["value"] is not None)
