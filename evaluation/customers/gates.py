@@ -8,8 +8,9 @@ Source: SalesLLM, arXiv 2604.07054 (role inversion per reply); persona drift, pr
 
 import re
 from collections.abc import Collection, Iterable
-from itertools import chain
+from itertools import chain, pairwise
 
+from evaluation.customers.overlap import tokens
 from evaluation.measures.metric import Metric, Score
 from evaluation.runs.results import CallResult
 from evaluation.scenarios.schema import Scenario
@@ -18,7 +19,8 @@ from guardrails.context import GuardContext
 from guardrails.rule import either, first
 from guardrails.rules import RULES
 from guardrails.signals import find_signals
-from guardrails.text import normalise
+from guardrails.text import han_count, normalise
+from scripts_library.schema import Language
 
 METRICS = (
     Metric("customer_role_inversion", "customer", "Customer lines that speak as the seller", "lower", "share"),
@@ -29,7 +31,7 @@ METRICS = (
     Metric("customer_repetition", "customer", "Customer lines that were said before in the call", "lower", "share"),
 )  # fmt: skip
 
-_RULES = {rule.name: rule.check for rule in RULES if rule.name in ("wrong_language", "repetition")}
+_wrong_language = next(rule.check for rule in RULES if rule.name == "wrong_language")
 _SELLS = either(
     r"\bhow (?:can|may|could) (?:i|we) (?:help|assist|support) you\b|\banything else (?:that )?(?:i|we) can (?:help|assist|do for)\b|\bwhat can i do for you today\b",
     r"\b(?:thanks?|thank you)(?: so much| very much)? for (?:calling us|contacting us|reaching out to us|choosing|your (?:interest in|inquiry|enquiry|purchase|order)|considering (?:us|our))\b",
@@ -48,7 +50,7 @@ _SELLS = either(
 )  # fmt: skip
 _BOT = either(
     r"\b(?:as|i(?:'m| am)) an? (?:ai|artificial|language|chat)[ -]?(?:language )?(?:model|assistant|bot|intelligence)?\b",
-    r"(?:作为|我是)(?:一个|一名)?(?:AI|人工智能|语言模型|智能助手|机器人)",
+    r"(?:作为|我是)(?:一个|一名)?(?:AI|人工智能|语言模型|智能助手|机器人)|我是[^，。？]{0,12}(?:AI助手|助手|客服|销售|顾问)(?!吗)",
 )
 _LEAK = either(
     r"\b(?:difficulty|buy[- ]inclination|purchase[- ]intent) (?:level|tier|score)\b|\bbuy[- ]inclination\b|\bpropensity\b|\badversarial\b|\bcustomer[_ ](?:profile|information)\b|\b(?:my|the|this) (?:persona|character|role[- ]?play|system prompt|instructions (?:say|tell)|notes say)\b|\b(?:i(?:'m| am)|you asked me) (?:playing|to play|role-?playing)\b|\bscenario\b|\bas an? (?:potential |possible )?(?:customer|buyer|user|donor),? i\b",
@@ -56,6 +58,9 @@ _LEAK = either(
 )  # fmt: skip
 _PHONE = re.compile(r"(?<!\d)\+?\d(?:[\s-]?\d){6,14}(?!\d)")
 _NOISE = re.compile(r"[\W_]+")
+ECHO = 0.55
+SHORTEST_ECHO = 7
+"""A line echoes a reply when at least this share of its pairs of words is the reply's, and there are this many pairs."""
 _SHORT = 4
 """Letters or digits; shorter lines ("ok", 好的) may come again."""
 
@@ -68,9 +73,14 @@ def speaks_as_seller(text: str, replies: Iterable[str] = ()) -> str | None:
         replies: The agent's replies before it; a line that repeats one of them speaks for the agent.
     """
     plain = normalise(text)
-    return (
-        first(_SELLS, plain) or first(_BOT, plain) or _RULES["repetition"](plain, GuardContext(earlier=tuple(replies)))
-    )
+    return first(_SELLS, plain) or first(_BOT, plain) or next((text for text in replies if _echoes(plain, text)), None)
+
+
+def _echoes(line: str, reply: str) -> bool:
+    """Tell whether most of a line's pairs of words (characters in Chinese) are the reply's own."""
+    language: Language = "zh" if han_count(line) > len(line) / 3 else "en"
+    mine, theirs = (list(pairwise(tokens(text, language))) for text in (line, reply))
+    return len(mine) >= SHORTEST_ECHO and sum(pair in theirs for pair in mine) >= ECHO * len(mine)
 
 
 def customer_scores(result: CallResult, scenario: Scenario, inverted: Collection[int] = ()) -> list[Score]:
@@ -121,7 +131,7 @@ def _drift(spoken: list[TurnRecord], scenario: Scenario) -> Iterable[tuple[int, 
     for turn in spoken:
         plain = normalise(turn["customer"])
         numbers = {re.sub(r"\D", "", number) for number in _PHONE.findall(plain)}
-        if found := _RULES["wrong_language"](plain, context):
+        if found := _wrong_language(plain, context):
             yield turn["turn"], f"another language: {found}"
         elif own and numbers - own:
             yield turn["turn"], f"another number: {min(numbers - own)}"

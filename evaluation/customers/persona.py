@@ -6,14 +6,17 @@ of a call is read by `ending.py`.
 """
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from random import Random
 from string import Template
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from evaluation.customers.ending import refuses, says_goodbye
 from evaluation.customers.protocol import Note
+from evaluation.customers.wording import Wording
 from evaluation.judging.model import load_judge
 from evaluation.scenarios.schema import Scenario, Tier
 from graph.errors import ModelUnavailable
@@ -116,7 +119,7 @@ class PersonaBuyer:
         return []
 
     def _prompt(self, record: ConversationRecord) -> list[BaseMessage]:
-        """Lay the call out with the roles swapped: the agent's words are the user's, the last of them quoted as data.
+        """Lay the call out with the roles swapped: the agent's words are the user's.
 
         Small models forget their part within a few lines, so it is told once more beside the last words (SalesLLM's runner
         reminds of the language in the same way).
@@ -142,7 +145,12 @@ class PersonaBuyer:
 def private_prompt(scenario: Scenario, campaign: CampaignData) -> str:
     """Return the prompt of a scenario's customer; neither tier nor propensity stands in it by name or number."""
     language = scenario.language
-    labels = {intent.name: intent.label.get(language, intent.name) for intent in campaign.intents}
+    wording = Wording(campaign.campaign.name, campaign.intents, language)
+
+    def spoken(intents: Sequence[str]) -> str:
+        """Quote one line for each intent: labels ("asks whether the agent gives") are words that no customer says."""
+        return gap.join(f'"{Random(f"{scenario.id}|{name}").choice(wording.lines(name))}"' for name in intents)
+
     gap, nothing = ("；" if language == "zh" else "; "), _NOTHING[language]
     limit = "" if scenario.price_limit is None else f"{scenario.price_limit:g} {campaign.campaign.currency}"
     return _template(f"persona.{language}").substitute(
@@ -151,8 +159,8 @@ def private_prompt(scenario: Scenario, campaign: CampaignData) -> str:
         style=STYLES[language][scenario.tier],
         known=gap.join(scenario.known) or nothing,
         if_asked=gap.join(scenario.if_asked.values()) or nothing,
-        questions=gap.join(labels.get(name, name) for name in scenario.questions) or nothing,
-        objections=gap.join(labels.get(name, name) for name in scenario.objections) or nothing,
+        questions=spoken(scenario.questions) or nothing,
+        objections=spoken(scenario.objections) or nothing,
         limit=limit or nothing,
     )
 

@@ -1,5 +1,6 @@
 """Quality gates of customers, over written calls."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -128,6 +129,39 @@ def test_repeating_the_agent_is_role_inversion() -> None:
     reply = "The basic storefront is 199 yuan a month for every shop."
     found = score("customer_role_inversion", result(("Hello", reply), (reply, "Pardon?"), ("I see", "Good")))
     assert (found["value"], found["turns"]) == (pytest.approx(1 / 3), [2])
+
+
+@pytest.mark.parametrize(
+    ("line", "reply", "echo"),
+    [
+        (
+            "我杂货铺，附近的人能看到我，我卖的东西，能下单也能打电话，哪一样对我最有用？",
+            "简单说，附近的人能看到您的店、您卖什么，能下单也能打电话。哪一样对您最有用？",
+            True,
+        ),
+        (
+            "我们后台有数据，但效果我们不承诺，不合适随时暂停。",
+            "后台每天能看数据，效果我们不承诺，不合适随时暂停。",
+            True,
+        ),
+        ("199元一个月，有点贵啊", "基础店铺每月199元。", False),
+        ("So it is 199 yuan a month, and the trial is free?", "It is 199 yuan a month.", False),
+        ("A free trial of 14 days, good", "There is a free trial of 14 days, no card needed.", False),
+    ],
+)
+def test_an_echo_takes_most_of_the_agents_words(line: str, reply: str, echo: bool) -> None:
+    assert bool(speaks_as_seller(line, [reply])) is echo
+
+
+def test_real_customers_hardly_ever_echo_what_they_hear() -> None:
+    heard = [
+        (turn.text, before.text)
+        for call in read_calls(CAMPAIGNS / "save_the_children" / "data")
+        if split_of(call.id) == "test"
+        for before, turn in pairwise(call.turns)
+        if turn.role == "customer"
+    ]
+    assert sum(bool(speaks_as_seller(line, [reply])) for line, reply in heard) / len(heard) < 0.01
 
 
 def test_what_a_judge_heard_is_added_to_what_the_rules_found() -> None:

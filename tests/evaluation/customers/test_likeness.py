@@ -1,7 +1,9 @@
 """Likeness to real customers, teacher-forced on held-out calls."""
 
 import json
+from collections.abc import Sequence
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -15,7 +17,7 @@ from evaluation.scenarios.schema import Scenario
 from graph.records import ConversationRecord
 from graph.settings import get_settings
 from scripts_library.persuasion import RecordedCall, RecordedTurn, split_of
-from serving.embed import load_embedder
+from serving.embed import Vectors, load_embedder
 from tests.evaluation.customers.samples import CHARITY
 
 CALL = RecordedCall(
@@ -104,8 +106,21 @@ def _scenario(name: str) -> Scenario:
     return of(CHARITY, id=f"real-{name}")
 
 
+class Letters:
+    """Embeds a text as the counts of its letters."""
+
+    name = "letters"
+    dimension = 26
+
+    def query(self, texts: Sequence[str]) -> Vectors:
+        counts = np.array([[1 + text.lower().count(chr(97 + n)) for n in range(26)] for text in texts], np.float32)
+        unit: Vectors = counts / np.linalg.norm(counts, axis=1, keepdims=True)
+        return unit
+
+
 @pytest.fixture
-def command() -> typer.Typer:
+def command(monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
+    monkeypatch.setattr("serving.embed.load_embedder", lambda settings: Letters())
     app = typer.Typer()
     app.command()(commands.customers)
     return app

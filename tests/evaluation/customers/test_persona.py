@@ -7,9 +7,11 @@ import yaml
 
 from evaluation.customers.ending import refuses, says_goodbye
 from evaluation.customers.persona import PersonaBuyer, clean, private_prompt
+from evaluation.customers.wording import read_book
 from evaluation.scenarios.schema import PROPENSITY
 from graph.errors import ModelUnavailable
 from graph.settings import Settings
+from scripts_library.schema import Language
 from serving.chat import load_chat_model
 from tests.evaluation.customers.samples import GOOD, LANTERN, lines, record, scenario, talk
 
@@ -57,7 +59,8 @@ def test_the_model_sees_the_agent_as_the_user_and_never_its_control_tokens(tmp_p
     seen = load_chat_model(settings, name=settings.judge).seen[-1]  # type: ignore[attr-defined]
     assert [message.type for message in seen] == ["system", "human", "ai", "human"]
     assert seen[2].text == "Hello"
-    assert 'The seller says: "Hi' in seen[3].text
+    assert seen[3].text.startswith("Hi")
+    assert "You are the customer described above." in seen[3].text
     assert "<|" not in seen[3].text
 
 
@@ -77,12 +80,14 @@ def test_a_prompt_of_the_scenarios_own_is_used_as_it_stands(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("tier", list(PROPENSITY))
-def test_the_private_prompt_tells_the_facts_and_neither_tier_nor_number(language: str, tier: str) -> None:
+def test_the_private_prompt_tells_the_facts_and_neither_tier_nor_number(language: Language, tier: str) -> None:
     prompt = private_prompt(
         scenario(language=language, tier=tier, propensity=0.37, persona="Runs a $5 bakery"), LANTERN
     )
     for told in ("Runs a $5 bakery", "Afternoons are quiet.", "I run a bakery", "138 0000 9999", "250 CNY"):
         assert told in prompt
+    assert sum(f'"{line}"' in prompt for line in read_book("lantern_local").lines["price_question"][language]) == 1
+    assert sum(f'"{line}"' in prompt for line in read_book("lantern_local").lines["no_trust"][language]) == 1
     assert "$persona" not in prompt
     for hidden in ("0.37", "37", f" {tier} ", tier.replace("_", " ") + " tier", "propensity"):
         assert hidden not in prompt.lower()
