@@ -95,7 +95,9 @@ def ratings_of_run(folder: Path) -> list[Rating]:
     return [*people, *judged]
 
 
-def agreement(ratings: Sequence[Rating], judge: str = JUDGE, criterion: str = "", seed: int = 0) -> dict[str, Any]:
+def agreement(
+    ratings: Sequence[Rating], judge: str = JUDGE, criterion: str = "", seed: int = 0, rounds: int = ROUNDS
+) -> dict[str, Any]:
     """Compare a judge with people.
 
     Args:
@@ -103,6 +105,7 @@ def agreement(ratings: Sequence[Rating], judge: str = JUDGE, criterion: str = ""
         judge: Name of the judge among the raters.
         criterion: Which criterion; may be empty where there is only one.
         seed: Of the bootstrap, which draws items.
+        rounds: Resamples.
 
     Returns:
         `judge`, `criterion`, `items` (rated by the judge and at least one person), `people`; `pearson`, `spearman`, `icc`
@@ -138,7 +141,7 @@ def agreement(ratings: Sequence[Rating], judge: str = JUDGE, criterion: str = ""
         "criterion": chosen[0].criterion,
         "items": len(items),
         "people": len(people),
-        **{name: _with_interval(table, figure, seed) for name, figure in figures.items()},
+        **{name: _with_interval(table, figure, seed, rounds) for name, figure in figures.items()},
         "within_tier": _within_tier(table, [tiers[item] for item in items]),
     }
 
@@ -167,15 +170,17 @@ def _table(ratings: Iterable[Rating], raters: Sequence[str]) -> tuple[Table, lis
     return table, items
 
 
-def _with_interval(table: Table, figure: Callable[[Table], float | None], seed: int) -> dict[str, float | None]:
+def _with_interval(
+    table: Table, figure: Callable[[Table], float | None], seed: int, rounds: int
+) -> dict[str, float | None]:
     """Return a figure with its percentile bootstrap interval (95 %), items drawn with their ratings."""
     drawn = np.random.default_rng(seed)
     value = figure(table)
     values = [
-        figure(table[drawn.integers(0, len(table), len(table))]) for _ in range(ROUNDS if value is not None else 0)
+        figure(table[drawn.integers(0, len(table), len(table))]) for _ in range(rounds if value is not None else 0)
     ]
     known = [one for one in values if one is not None]
-    if value is None or len(known) < ROUNDS / 2:
+    if value is None or len(known) < rounds / 2:
         return {"value": value, "low": None, "high": None}
     low, high = np.quantile(known, [0.025, 0.975])
     return {"value": round(value, 4), "low": round(float(low), 4), "high": round(float(high), 4)}

@@ -55,7 +55,13 @@ def judge(
     path = folder / FILE
     summary: dict[str, Any] = dict(
         judge_calls(
-            wanted, path, load_judge(settings), settings.judge, at_once=at_once, limit=limit, progress=_teller()
+            wanted,
+            path,
+            load_judge(settings),
+            settings.judge,
+            at_once=at_once,
+            limit=limit,
+            progress=_teller("requests judged"),
         )
     )
     if "telebot" in names:
@@ -164,7 +170,7 @@ def bad_cases(
         raise BadInput(f"No case of campaign '{campaign}' in language '{language}'; leave one of them away.")
     settings = get_settings()
     model = load_judge(settings) if ask_judge else None
-    calls, tell, outcomes = Calls(settings, answering=answering), _teller(), []
+    calls, tell, outcomes = Calls(settings, answering=answering), _teller("cases answered"), []
     answer, started = answers_of(calls), time.monotonic()
     for done, case in enumerate(cases, start=1):
         reply, own = answer(case)["reply"], calls.resources.campaign(case.campaign).campaign
@@ -236,14 +242,14 @@ def preference(
         say(f"{row['variant']:16} {_share(row['rate'])}  [{row['low']:.0%}, {row['high']:.0%}]  {counts}")
 
 
-def _teller() -> Callable[[int, int, float | None], None]:
+def _teller(what: str) -> Callable[[int, int, float | None], None]:
     """Return what says how far a batch is, every few seconds."""
     last = [0.0]
 
     def tell(done: int, total: int, left: float | None) -> None:
         if done == total or time.monotonic() - last[0] >= TELL_SECONDS:
             last[0] = time.monotonic()
-            note(f"{done} of {total} requests judged, about {(left or 0) / 60:.1f} minutes left")
+            note(f"{done} of {total} {what}, about {(left or 0) / 60:.1f} minutes left")
 
     return tell
 

@@ -57,7 +57,7 @@ JUDGE, ANN, BOB = [2, 4, 6, 8, 9, 3.0], [1, 5, 5, 9, 8, 4.0], [3, 3, 6, 7, 9, NO
 
 
 def test_the_judge_is_compared_with_the_mean_of_the_people() -> None:
-    found = agreement(ratings(JUDGE, ANN, BOB))
+    found = agreement(ratings(JUDGE, ANN, BOB), rounds=200)
     means = [2, 4, 5.5, 8, 8.5, 4]
     assert found["pearson"]["value"] == pytest.approx(pearsonr(JUDGE, means).statistic, abs=1e-4)
     assert found["spearman"]["value"] == pytest.approx(spearmanr(JUDGE, means).statistic, abs=1e-4)
@@ -72,21 +72,21 @@ def test_the_judge_is_compared_with_the_mean_of_the_people() -> None:
 def test_the_interval_is_drawn_by_seed_and_narrows_with_items() -> None:
     few = ratings(JUDGE, ANN)
     many = ratings(JUDGE * 20, ANN * 20)
-    assert agreement(few, seed=3) == agreement(few, seed=3)
-    wide, narrow = agreement(few)["pearson"], agreement(many)["pearson"]
+    assert agreement(few, seed=3, rounds=100) == agreement(few, seed=3, rounds=100)
+    wide, narrow = agreement(few, rounds=200)["pearson"], agreement(many, rounds=200)["pearson"]
     assert wide["high"] - wide["low"] > narrow["high"] - narrow["low"] > 0
 
 
 def test_a_judge_that_only_tells_the_tiers_apart_agrees_overall_but_not_within_them() -> None:
     judge, people = [8, 9, 8, 9, 1, 2, 1, 2.0], [9, 8, 8, 9, 1, 2, 2, 1.0]
-    found = agreement(ratings(judge, people, tiers="eeeehhhh"))
+    found = agreement(ratings(judge, people, tiers="eeeehhhh"), rounds=100)
     assert found["pearson"]["value"] > 0.9
     assert set(found["within_tier"]["tiers"]) == {"e", "h"}
     assert found["within_tier"]["mean"] == pytest.approx(0.0)
 
 
 def test_a_judge_that_always_says_the_same_has_no_correlation() -> None:
-    found = agreement(ratings([5.0] * 6, ANN))
+    found = agreement(ratings([5.0] * 6, ANN), rounds=100)
     assert found["pearson"] == {"value": None, "low": None, "high": None}
     assert found["bias"]["value"] is not None
 
@@ -143,5 +143,5 @@ def test_the_ratings_of_a_run_meet_its_judge(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no judge has rated"):
         ratings_of_run(tmp_path)
     (tmp_path / "judged.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    found = agreement(ratings_of_run(tmp_path))
+    found = agreement(ratings_of_run(tmp_path), rounds=100)
     assert (found["criterion"], found["items"]) == ("process.progress", 6)
