@@ -23,11 +23,16 @@ def report(
     folder: Annotated[Path, typer.Argument(help="Folder of a run.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Write a run's report into its folder: `report.json`, and `report.html`, which works by a double click."""
-    from evaluation.report.build import report_of
+    """Write a run's report into its folder: `report.json`, and `report.html`, which works by a double click.
+
+    With `LANGSMITH_API_KEY` set, the scenarios go to LangSmith as a data set, and the run as an experiment a variant.
+    """
+    from evaluation.report.build import HEADLINE, report_of
+    from evaluation.report.experiment import send_experiments
     from evaluation.report.html import page_of
     from evaluation.report.table import read_table
     from evaluation.runs.store import read_run
+    from graph.trace_delivery import target
 
     run = read_run(folder)
     table = read_table(run, _tell())
@@ -36,10 +41,12 @@ def report(
     (folder / PAGE).write_text(page_of(found, table, run.folder.resolve().name), encoding="utf-8")
     if as_json:
         dump(found)
-        return
-    for line in _summary(found):
-        say(line)
-    say(f"{folder / DATA}, {folder / PAGE}")
+    else:
+        for line in _summary(found):
+            say(line)
+        say(f"{folder / DATA}, {folder / PAGE}")
+    if to := target():
+        note(f"LangSmith: experiments {', '.join(send_experiments(run, table, HEADLINE, to))}")
 
 
 def _tell() -> Any:

@@ -63,8 +63,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(self.server.known[0])
         elif "/sessions" in self.path:
             self._answer(SESSION)
+        elif "/examples" in self.path:
+            self._answer([])
         else:
-            self._answer({"count": 1, "example_ids": [], "as_of": "2026-01-01T00:00:00"})
+            self._answer({})
 
     def _answer(self, content: object) -> None:
         body = json.dumps(content).encode()
@@ -98,7 +100,7 @@ def test_scenarios_become_a_data_set_and_each_variant_an_experiment_on_it(langsm
     names = send_experiments(run, table, ["success"], langsmith.target)
     assert [json.loads(body)["name"] for body in langsmith.bodies("/sessions")] == names
     assert {json.loads(body)["reference_dataset_id"] for body in langsmith.bodies("/sessions")} == {DATASET["id"]}
-    assert len(langsmith.bodies("/examples")) == 1 and "lantern-1" in langsmith.bodies("/examples")[0]
+    assert len(langsmith.bodies("/examples/bulk")) == 1 and "lantern-1" in langsmith.bodies("/examples/bulk")[0]
     runs = "".join(langsmith.bodies("/runs/multipart"))
     assert runs.count("reference_example_id") == 2 and all(name in runs for name in names)
     told = [json.loads(body) for body in langsmith.bodies("/feedback")]
