@@ -35,7 +35,7 @@ function body(call, metric) {
     const misread = meant && meant !== intent ? "meant " + meant : "";
     if (customer) made.append(bubble("customer", customer, ["turn " + number, intent && "understood as " + intent, misread], [], cited.has(number)));
     const faults = said.map((rule) => "said: " + rule.replaceAll("_", " "));
-    const stopped = blocked.length ? "blocked: " + blocked.join(", ").replaceAll("_", " ") : "";
+    const stopped = blocked.length ? "blocked: " + [...new Set(blocked)].join(", ").replaceAll("_", " ") : "";
     made.append(bubble("agent", reply, ["turn " + number, stage, source === "human" ? "a person" : "by " + source, stopped], faults, cited.has(number)));
   });
   const table = node("table");
