@@ -97,7 +97,7 @@ class PersonaBuyer:
         self._model = load_judge(self._settings)
 
     def next_line(self, record: ConversationRecord) -> str | None:
-        """Return the model's line; None once it took leave, refused twice, said the same twice, or the call is over.
+        """Return the model's line; None once it took leave, refused twice, said the same three times running, or the call is over.
 
         Raises:
             ModelUnavailable: The model failed, or said nothing twice.
@@ -188,5 +188,5 @@ def clean(text: str) -> str:
 def _is_done(said: list[str]) -> bool:
     if not said:
         return False
-    again = len(said) > 1 and said[-1] == said[-2]
+    again = len(said) > 2 and len(set(said[-3:])) == 1
     return says_goodbye(said[-1]) or again or sum(1 for line in said if refuses(line)) >= 2

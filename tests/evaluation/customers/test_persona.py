@@ -40,7 +40,7 @@ def test_a_customer_that_never_stops_is_stopped_by_the_scenario(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("replies", "said", "why"),
     [
-        (["So?", "So?", "So?"], 2, "the same twice"),
+        (["So?"], 3, "the same three times"),
         (["No thanks", "I'm not interested", "Hm"], 2, "two refusals"),
         (["No thanks", "How much?", "Bye"], 3, "one refusal is not the end"),
     ],
