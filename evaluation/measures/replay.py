@@ -65,15 +65,15 @@ class Replay:
 
     @cached_property
     def turns(self) -> list[Said]:
-        """All turns of all sessions, in order."""
+        """All turns of all sessions, in order; what was said is carried over to a follow-up session, a refusal is not."""
         kinds = {intent.name: intent for intent in self.data.intents}
         found: list[Said] = []
+        earlier: list[str] = []
+        heard: list[str] = []
         for session, record in enumerate(self.result["sessions"]):
             notes = self.result["notes"][session] if session < len(self.result["notes"]) else []
             meant = {note["turn"]: note.get("intent", "") for note in notes if "turn" in note}
             refused = opted_out = False
-            earlier: list[str] = []
-            heard: list[str] = []
             for turn in record["turns"]:
                 intent = meant.get(turn["turn"], "")
                 kind = _kind(turn, intent, kinds) if turn["customer"] else None

@@ -197,6 +197,15 @@ def test_cost_adds_up_over_sessions_and_leaves_the_greeting_out_of_the_waiting_t
     assert [said.number for said in replay(call).turns] == [0, 1, 2, 3]
 
 
+def test_a_follow_up_session_may_not_repeat_the_first_one_and_begins_without_a_refusal() -> None:
+    pitch = "We help neighbourhood shops get found online, with a page of their own."
+    call = made.result([answered("No, thanks.", pitch, "not_interested")])
+    again = made.record([made.turn(reply="Hello again."), answered("Yes?", pitch, "greeting")])
+    call["sessions"].append(again)
+    assert scores(call)["rule.repetition"]["turns"] == [3]
+    assert [said.rules.refused for said in replay(call).turns] == [False, True, False, False]
+
+
 def test_a_call_in_which_the_agent_answered_nothing_has_no_waiting_time() -> None:
     assert scores(made.result())["cost.turn_seconds"]["value"] is None
 
