@@ -134,15 +134,16 @@ class IntentClassifier:
         self.encoder = OnnxEncoder(folder)
         self.heads = load_heads(folder / HEADS)
         self.about: dict[str, Any] = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        self._trained_on = frozenset(self.about["trained_on"])
 
     @property
     def languages(self) -> list[str]:
         """Languages of the calls that it was trained on."""
         return list(self.about["languages"])
 
-    def has_seen(self, dialogue: str) -> bool:
-        """Tell whether a call was among those that it was trained on."""
-        return fingerprint(dialogue) in self.about["trained_on"]
+    def has_seen(self, dialogue: Dialogue) -> bool:
+        """Tell whether it was trained on this call, or on another with the same customer."""
+        return fingerprint(dialogue.group) in self._trained_on
 
     def classify(self, dialogues: Sequence[Dialogue]) -> list[Verdict]:
         """Return the verdict on each call, whatever its language.
@@ -172,9 +173,9 @@ class IntentClassifier:
         return tuple(sorted(seen, key=lambda sign: -sign[1]))
 
 
-def fingerprint(dialogue: str) -> str:
-    """Return what stands for a call's id in the list of calls that a classifier was trained on."""
-    return hashlib.sha256(dialogue.encode()).hexdigest()[:16]
+def fingerprint(group: str) -> str:
+    """Return what stands for `Dialogue.group` in the list of calls that a classifier was trained on."""
+    return hashlib.sha256(group.encode()).hexdigest()[:16]
 
 
 @lru_cache(maxsize=4)

@@ -82,7 +82,7 @@ def outcome_train(
     from evaluation.outcome.train import train
     from scripts_library.persuasion import split_of
 
-    known = [dialogue for dialogue in read_either(data, held) if split_of(dialogue.id) != "test"]
+    known = [dialogue for dialogue in read_either(data, held) if split_of(dialogue.group) != "test"]
     recipe = Recipe() if epochs is None else replace(Recipe(), epochs=epochs)
     train(known, base_encoder(base, get_settings().cache), out, recipe, told=note)
     say(f"{out}: ready; `salesman evaluate outcome --classifier {out}` measures it")

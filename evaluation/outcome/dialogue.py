@@ -29,12 +29,22 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Dialogue:
-    """A call; possible: its class, or the classes it may have; empty where nothing is known."""
+    """A call.
+
+    possible: its class, or the classes it may have; empty where nothing is known.
+    scenario: which customer it was held with; calls of one never lie on both sides of a split. Empty: of no other call.
+    """
 
     id: str
     language: Language
     exchanges: tuple[Exchange, ...]
     possible: tuple[IntentClass, ...] = ()
+    scenario: str = ""
+
+    @property
+    def group(self) -> str:
+        """What splits and lists of training calls go by."""
+        return self.scenario or self.id
 
     @property
     def text(self) -> str:
@@ -135,5 +145,5 @@ def read_results(results: Sequence[CallResult]) -> list[Dialogue]:
         }
         language: Language = "zh" if result["sessions"][0]["language"] == "zh" else "en"
         exchanges = exchanges_of_records(result["sessions"], intents)
-        found.append(Dialogue(result["unit"], language, exchanges, (truth,)))
+        found.append(Dialogue(result["unit"], language, exchanges, (truth,), result["scenario"]))
     return found

@@ -32,23 +32,26 @@ def measure(
     """Measure on those calls that the classifier has never seen.
 
     Args:
-        dialogues: Calls of one language.
-        classifier: Whose languages must include the calls'.
+        dialogues: Calls; those in a language that the classifier does not know are left out, and counted.
+        classifier: What is measured.
         limit: Measure only so many, spread evenly.
         model: A chat model that is asked too, zero-shot and with ten examples.
 
     Returns:
-        `{"classifier": {"auc", "auc_ci", "accuracy", …}, "tfidf": {…}, "paired": {…}, "classes": {…}, "held_out", "seen", "warning"}`,
+        `{"classifier": {"auc", "auc_ci", "accuracy", …}, "tfidf": {…}, "paired": {…}, "classes": {…}, "held_out", "seen", "left_out", "warning"}`,
         and with a model `{"zero_shot": {…}, "ten_shot": {…}}`.
 
     Raises:
         BadInput: No call is left, only one side is, or the classifier does not know the language.
     """
-    for language in sorted({dialogue.language for dialogue in dialogues}):
-        if why := unsuited(classifier, language):
-            raise BadInput(why)
-    known = [one for one in dialogues if one.possible and one.exchanges]
-    held_out = _spread([one for one in known if not classifier.has_seen(one.id)], limit)
+    reasons = {dialogue.language: unsuited(classifier, dialogue.language) for dialogue in dialogues}
+    if reasons and all(reasons.values()):
+        raise BadInput("\n".join(reasons.values()))
+    known = [one for one in dialogues if one.possible and one.exchanges and not reasons[one.language]]
+    left_out = len(dialogues) - len(known)
+    held_out = [one for one in known if not classifier.has_seen(one)]
+    seen = len(known) - len(held_out)
+    held_out = _spread(held_out, limit)
     truth = np.array([one.possible == ("A",) for one in held_out])
     if not truth.any() or truth.all():
         raise BadInput(
@@ -67,7 +70,7 @@ def measure(
         for name, shown in (("zero_shot", []), ("ten_shot", examples)):
             found[name] = _of_model(truth, ask_outcomes(model, held_out, shown))
     few = f"only {len(held_out)} calls are held out; the figures say little" if len(held_out) < ENOUGH else ""
-    return {**found, "held_out": len(held_out), "seen": len(known) - len(held_out), "warning": few}
+    return {**found, "held_out": len(held_out), "seen": seen, "left_out": left_out, "warning": few}
 
 
 def _of_model(truth: Truths, answers: Sequence[IntentClass | None]) -> dict[str, Any]:
@@ -88,11 +91,22 @@ def _classes(dialogues: Sequence[Dialogue], verdicts: Sequence[Verdict]) -> dict
         row = confusion.setdefault(true, {})
         row[said] = row.get(said, 0) + 1
     return {
+        "macro_f1": round(_macro_f1(pairs), 4),
         "accuracy": round(right.value or 0.0, 4),
         "accuracy_ci": [round(end, 4) for end in right.interval],
         "n": len(pairs),
         "confusion": confusion,
     }
+
+
+def _macro_f1(pairs: Sequence[tuple[IntentClass, IntentClass]]) -> float:
+    """Return the mean F1 over the classes that the calls have."""
+    scores = []
+    for name in {true for true, _ in pairs}:
+        right = sum(true == said == name for true, said in pairs)
+        either = sum((true == name) + (said == name) for true, said in pairs)
+        scores.append(2 * right / either)
+    return sum(scores) / len(scores) if scores else 0.0
 
 
 def _taught(known: Sequence[Dialogue], classifier: IntentClassifier) -> list[Dialogue]:
@@ -102,7 +116,7 @@ def _taught(known: Sequence[Dialogue], classifier: IntentClassifier) -> list[Dia
         if TAUGHT.is_dir()
         else {one.id: one for one in known}
     )
-    taught = [one for one in everywhere.values() if classifier.has_seen(one.id) and one.possible]
+    taught = [one for one in everywhere.values() if classifier.has_seen(one) and one.possible]
     bought = sum(one.possible == ("A",) for one in taught)
     return taught if 0 < bought < len(taught) else []
 

@@ -73,16 +73,17 @@ def cross_validate(
     Returns:
         Answers of the classifier and of TF-IDF, to the same calls.
     """
-    from sklearn.model_selection import StratifiedKFold  # type: ignore[import-untyped]
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold  # type: ignore[import-untyped]
 
     known = _usable(dialogues)
     truth = np.array([dialogue.possible == ("A",) for dialogue in known])
     pairs, encoder = Pairs(base / "tokenizer.json"), Encoder(base, recipe.kept, recipe.learning)
     prepared = prepare(encoder, pairs, known)
     ours, theirs = np.zeros(len(known)), np.zeros(len(known))
-    for number, (train_rows, test_rows) in enumerate(
-        StratifiedKFold(folds, shuffle=True, random_state=recipe.seed).split(truth, truth), start=1
-    ):
+    groups = [dialogue.group for dialogue in known]
+    kind = StratifiedKFold if len(set(groups)) == len(groups) else StratifiedGroupKFold
+    splits = kind(folds, shuffle=True, random_state=recipe.seed).split(truth, truth, groups)
+    for number, (train_rows, test_rows) in enumerate(splits, start=1):
         tuned, acts = learn_acts(encoder, pairs, prepared, list(train_rows), recipe)
         vectors = vectors_of(tuned, pairs, prepared, len(known))
         learnt = [known[row] for row in train_rows]
@@ -112,6 +113,6 @@ def _write_about(out: Path, base: Path, known: Sequence[Dialogue], recipe: Recip
         "classes": list(classes),
         "recipe": asdict(recipe),
         "versions": {name: version(name) for name in ("torch", "transformers", "onnxruntime", "scikit-learn")},
-        "trained_on": sorted(fingerprint(dialogue.id) for dialogue in known),
+        "trained_on": sorted({fingerprint(dialogue.group) for dialogue in known}),
     }
     (out / ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")

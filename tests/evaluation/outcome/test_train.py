@@ -86,7 +86,7 @@ def test_training_writes_a_classifier_that_tells_the_classes_apart(base: Path, t
         np.mean([verdict.intent == call.possible[0] for verdict, call in zip(verdicts, calls(30), strict=True)]) > 0.9
     )
     assert classifier.languages == ["en"] and classifier.about["classes"] == ["A", "B", "C"]
-    assert classifier.has_seen("c0") and not classifier.has_seen("c90")
+    assert classifier.has_seen(calls()[0]) and not classifier.has_seen(Dialogue("c90", "en", ()))
 
 
 def test_the_upper_layer_learns_and_the_lower_ones_stay(base: Path) -> None:

@@ -1,0 +1,66 @@
+"""`salesman evaluate outcome`, from the files to the printed figures."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from evaluation.commands import app
+from evaluation.outcome.measure import TAUGHT, read_either
+from graph.errors import BadInput
+from scripts_library.persuasion import split_of
+from tests.evaluation import made_calls as made
+
+DAYS = ("20180903",)
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with some hundred calls, of all splits, without intentions."""
+    folder = tmp_path_factory.mktemp("few")
+    for name in ("full_dialog.csv", "full_info.csv"):
+        with (TAUGHT / name).open(encoding="utf-8", newline="") as source, (folder / name).open("w", newline="") as out:
+            head, *rows = csv.reader(source)
+            place = head.index("B2")
+            csv.writer(out).writerows([head, *(row for row in rows if row[place].startswith(DAYS))])
+    return folder
+
+
+def test_json_holds_the_figures_of_both_classifiers_on_held_out_calls_alone(few: Path) -> None:
+    done = CliRunner().invoke(app, ["outcome", "--data", str(few), "--json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    ids = {call.id for call in read_either(few, None)}
+    assert found["held_out"] == sum(split_of(name) == "test" for name in ids)
+    assert found["held_out"] + found["seen"] == len(ids)
+    for name in ("classifier", "tfidf"):
+        low, high = found[name]["auc_ci"]
+        assert 0 <= low <= found[name]["auc"] <= high <= 1
+        assert set(found[name]["calibration"]) == {"ece", "brier"}
+        assert found[name]["n"] == found["held_out"]
+    difference = found["classifier"]["auc"] - found["tfidf"]["auc"]
+    assert found["paired"]["difference"] == pytest.approx(difference, abs=2e-4)
+
+
+def test_people_get_lines(few: Path) -> None:
+    done = CliRunner().invoke(app, ["outcome", "--data", str(few), "--limit", "12"])
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["classifier", "tfidf", "difference"]
+    assert "only 12 calls are held out" in done.stderr
+
+
+def test_simulated_calls_are_read_from_a_runs_folder(tmp_path: Path) -> None:
+    held = [
+        made.result([made.turn("Yes.")], trial=0, notes=[{"turn": 1, "decided": "buys"}]),
+        made.result([made.turn("No.")], trial=1, notes=[{"turn": 1, "decided": "declines"}]),
+        made.result(error={"boundary": "server", "message": "gone"}, trial=2),
+    ]
+    found = read_either(None, made.run_folder(tmp_path / "run", held, [made.scenario()]))
+    assert [(call.possible, call.group) for call in found] == [(("A",), "lantern-1"), (("C",), "lantern-1")]
+
+
+def test_either_real_or_simulated_calls_must_be_given() -> None:
+    for data, run in ((None, None), (Path("x"), Path("y"))):
+        with pytest.raises(BadInput, match="give either --data"):
+            read_either(data, run)
