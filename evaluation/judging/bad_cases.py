@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 BANK = Path(__file__).with_name("data") / "bad_cases.yaml"
 SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high")
+UNANSWERED: Severity = "medium"
+"""Of a reply that is free of the error but does not answer."""
 Left = Literal["none", "low", "medium", "high"]
 Answer = Callable[["BadCase"], TurnRecord]
 """How an agent answers a case."""
@@ -59,11 +61,16 @@ class Fixed(Data):
     silent: list[Name] = Field(default_factory=list, description="Guardrail rules that may not fire on it.")
     unlike: bool = Field(default=False, description="The reply may not resemble the bad one.")
     ask: str = Field(default="", max_length=600, description="What a judge is asked; yes means fixed.")
+    answers: list[str] = Field(
+        default_factory=list, description="Patterns that a clean fix must hold as well: not to answer is a new error."
+    )
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
         wrong = [
-            f"{pattern!r} is {fault}" for pattern in (*self.must, *self.must_not) if (fault := pattern_fault(pattern))
+            f"{pattern!r} is {fault}"
+            for pattern in (*self.must, *self.must_not, *self.answers)
+            if (fault := pattern_fault(pattern))
         ]
         known = {rule.name for rule in RULES}
         wrong += [f"rule '{name}' is unknown" for name in self.silent if name not in known]
@@ -102,7 +109,7 @@ class Outcome:
     fixed: bool | None
     """None: only a judge could tell, and none was asked or it failed."""
     clean: bool | None
-    """Fixed, and no guardrail rule fires that the bad reply did not break already."""
+    """Fixed, no guardrail rule fires that the bad reply did not break already, and the question is answered."""
     left: Left | None
     """The worst of what is still or newly wrong."""
     why: str
@@ -201,8 +208,8 @@ def score(case: BadCase, reply: str, campaign: Campaign, model: "BaseChatModel |
     """
     rules = rules_for(case, campaign)
     plain = normalise(reply)
-    wrong = [f"says /{pattern}/" for pattern in case.fixed.must_not if re.search(pattern, plain, re.IGNORECASE)]
-    wrong += [f"lacks /{pattern}/" for pattern in case.fixed.must if not re.search(pattern, plain, re.IGNORECASE)]
+    wrong = [f"says /{pattern}/" for pattern in case.fixed.must_not if _found(pattern, plain)]
+    wrong += [f"lacks /{pattern}/" for pattern in case.fixed.must if not _found(pattern, plain)]
     if case.fixed.unlike and overlap(reply, case.reply) >= ALIKE:
         wrong.append("resembles the bad reply")
     before = {hit["name"] for hit in check_reply(case.reply, rules)}
@@ -212,15 +219,21 @@ def score(case: BadCase, reply: str, campaign: Campaign, model: "BaseChatModel |
     if fixed and case.fixed.ask:
         fixed, told = _asked(case, reply, campaign, model)
         wrong += [told] if not fixed else []
-    new = [hit for hit in hits if hit["name"] not in before and hit["name"] not in case.fixed.silent]
+    new: list[tuple[Severity, str]] = [
+        (hit["severity"], f"rule {hit['name']}")
+        for hit in hits
+        if hit["name"] not in before and hit["name"] not in case.fixed.silent
+    ]
+    new += [(UNANSWERED, f"lacks /{pattern}/") for pattern in case.fixed.answers if not _found(pattern, plain)]
     clean = None if fixed is None and not new else bool(fixed) and not new
-    worst = max(
-        [SEVERITIES.index(hit["severity"]) for hit in new] + [SEVERITIES.index(case.severity)] * (fixed is False),
-        default=-1,
-    )
-    left: Left | None = SEVERITIES[worst] if worst >= 0 else None if fixed is None else "none"
-    why = "; ".join([*wrong, *(f"new: rule {hit['name']}" for hit in new)]) or "fixed"
+    severities = [severity for severity, _ in new] + [case.severity] * (fixed is False)
+    left: Left | None = max(severities, key=SEVERITIES.index) if severities else None if fixed is None else "none"
+    why = "; ".join([*wrong, *(f"new: {told}" for _, told in new)]) or "fixed"
     return Outcome(case, reply, fixed, clean, left, why)
+
+
+def _found(pattern: str, plain: str) -> bool:
+    return re.search(pattern, plain, re.IGNORECASE) is not None
 
 
 def _asked(case: BadCase, reply: str, campaign: Campaign, model: "BaseChatModel | None") -> tuple[bool | None, str]:

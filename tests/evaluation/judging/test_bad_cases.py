@@ -61,6 +61,22 @@ def test_fix_clean_fix_and_what_is_left(reply: str, fixed: bool, clean: bool, le
     assert (found.fixed, found.clean, found.left) == (fixed, clean, left), f"{why}: {found.why}"
 
 
+@pytest.mark.parametrize(
+    ("reply", "fixed", "clean", "left", "why"),
+    [
+        ("It is 199 yuan a month.", True, True, "none", "answered, without the error"),
+        ("What do you sell, may I ask?", True, False, "medium", "the error is gone, and nothing is answered"),
+        ("Only 99 yuan a month!", False, False, "medium", "the error is there"),
+    ],
+)
+def test_a_reply_that_only_avoids_the_error_is_no_clean_fix(
+    reply: str, fixed: bool, clean: bool, left: str, why: str
+) -> None:
+    asked = case(fixed={"must_not": [r"\b99\b"], "answers": [r"\b199\b"]})
+    found = score(asked, reply, CAMPAIGNS["lantern_local"])
+    assert (found.fixed, found.clean, found.left) == (fixed, clean, left), f"{why}: {found.why}"
+
+
 YES, NO = {"fixed": {"reason": "r", "value": 1}}, {"fixed": {"reason": "r", "value": 0}}
 
 
