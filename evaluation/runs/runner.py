@@ -7,6 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +171,7 @@ def _work_off(jobs: Sequence[Job], at_once: int, path: Path, progress: Progress,
     """Do jobs, `at_once` at a time, and keep each result as it comes."""
     waiting, in_row = iter(jobs), 0
     with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="call") as pool:
-        running: set[Future[CallResult]] = {pool.submit(job) for job, _ in zip(waiting, range(at_once), strict=False)}
+        running: set[Future[CallResult]] = {pool.submit(job) for job in islice(waiting, at_once)}
         try:
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
@@ -186,7 +187,7 @@ def _work_off(jobs: Sequence[Job], at_once: int, path: Path, progress: Progress,
                             f"The model server failed {in_row} calls in a row ({error['message']}); what was held is kept: "
                             "start the server and give the same command again."
                         )
-                running |= {pool.submit(job) for job, _ in zip(waiting, range(at_once - len(running)), strict=False)}
+                running |= {pool.submit(job) for job in islice(waiting, at_once - len(running))}
         except BaseException:
             for one in running:
                 one.cancel()

@@ -43,7 +43,7 @@ def settings_with(home: Path, **more: object) -> Settings:
 def finished(template_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of four calls; tests work on copies."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
-    run(order(), folder, settings_with(template_home))
+    run(order(at_once=2), folder, settings_with(template_home))
     return folder
 
 
