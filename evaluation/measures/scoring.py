@@ -8,6 +8,7 @@ from evaluation.judging.batch import judge_metrics
 from evaluation.measures import cost, faithfulness, graph, respect, success
 from evaluation.measures.metric import Metric, Score
 from evaluation.measures.replay import Replay
+from evaluation.outcome import score as outcome
 from evaluation.runs.results import CallResult
 from evaluation.scenarios.schema import Scenario
 from scripts_library.loading import CampaignData
@@ -23,6 +24,7 @@ SCORERS: tuple[Scorer, ...] = (
 )
 METRICS = [
     *success.METRICS,
+    *outcome.METRICS,
     *faithfulness.METRICS,
     *respect.METRICS,
     *graph.METRICS,
@@ -56,7 +58,11 @@ def computed_scores(call: Replay, inverted: Collection[int] = ()) -> list[Score]
         inverted: Turns in which a judge heard the customer speak as the seller.
     """
     scores = [score for scorer in SCORERS for score in scorer(call)]
-    return [*scores, *gates.customer_scores(call.result, call.scenario, inverted)]
+    return [
+        *scores,
+        *outcome.outcome_scores(call.result, call.scenario),
+        *gates.customer_scores(call.result, call.scenario, inverted),
+    ]
 
 
 def all_metrics() -> dict[str, Metric]:

@@ -38,3 +38,16 @@ def test_shares_stay_between_0_and_1() -> None:
     ]
     scores = score_call(made.result(turns), made.scenario(), made.campaign())
     assert all(0 <= score["value"] <= 1 for score in scores if score["metric"] in shares and score["value"] is not None)
+
+
+def test_the_shipped_classifier_tells_a_purchase_from_a_refusal_in_english_alone() -> None:
+    def points(*lines: str, language: str = "en") -> float | None:
+        turns = [made.turn(line, "I see.") for line in lines]
+        scores = score_call(made.result(turns), made.scenario(language=language), made.campaign())
+        return next(score["value"] for score in scores if score["metric"] == "outcome.points")
+
+    bought = points("That sounds good.", "Yes, I will donate one dollar today.", "You are welcome, happy to help.")
+    refused = points("Hello.", "No, I am not interested in this at all.", "No. Goodbye.")
+    assert bought is not None and refused is not None
+    assert bought > refused
+    assert points("好的，我要了。", language="zh") is None
