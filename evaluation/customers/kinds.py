@@ -1,5 +1,7 @@
 """The kinds of customers by name."""
 
+from collections.abc import Sequence
+
 from evaluation.customers.persona import PersonaBuyer
 from evaluation.customers.protocol import Customer
 from evaluation.customers.recorded import RecordedCustomer
@@ -7,6 +9,7 @@ from evaluation.customers.retrieved import RetrievedBuyer
 from evaluation.customers.rule import RuleBuyer
 from evaluation.scenarios.schema import Scenario
 from graph.errors import BadInput
+from graph.records import ConversationRecord
 from graph.settings import Settings
 from scripts_library.loading import CampaignData
 
@@ -15,7 +18,14 @@ KINDS = ("rule", "retrieved", "persona", "recorded", "trained:MODEL")
 list`, or of the server of `SALESMAN_JUDGE_BASE_URL`, adapters included)."""
 
 
-def make_customer(kind: str, scenario: Scenario, campaign: CampaignData, seed: int, settings: Settings) -> Customer:
+def make_customer(
+    kind: str,
+    scenario: Scenario,
+    campaign: CampaignData,
+    seed: int,
+    settings: Settings,
+    earlier: Sequence[ConversationRecord] = (),
+) -> Customer:
     """Make the customer of a call.
 
     Args:
@@ -24,12 +34,14 @@ def make_customer(kind: str, scenario: Scenario, campaign: CampaignData, seed: i
         campaign: What the call is about.
         seed: Draws whatever the kind draws.
         settings: Where vectors are kept and models are served.
+        earlier: Calls that the customer has had with the agent before; a persona remembers them, the others draw anew.
 
     Raises:
         BadInput: No such kind, or it cannot play in this campaign or language.
         ModelUnavailable: Its model cannot be had.
     """
     name, _, model = kind.partition(":")
+    seed += len(earlier)
     if kind == "rule":
         return RuleBuyer(scenario, campaign, seed)
     if kind == "retrieved":
@@ -37,7 +49,7 @@ def make_customer(kind: str, scenario: Scenario, campaign: CampaignData, seed: i
     if kind == "recorded":
         return RecordedCustomer(scenario.campaign, scenario.language)
     if kind == "persona" or (name == "trained" and model):
-        return PersonaBuyer(scenario, campaign, seed, settings, model or None)
+        return PersonaBuyer(scenario, campaign, seed, settings, model or None, earlier=earlier)
     raise BadInput(f"Customer '{kind}' is unknown; expected one of {', '.join(KINDS)}.")
 
 

@@ -75,6 +75,7 @@ class PersonaBuyer:
         settings: Where the judge's and customers' models are served.
         model: Name of the model; None: `settings.judge`.
         temperature: Of its sampling.
+        earlier: Calls that the customer has had with the agent before.
 
     Raises:
         BadInput: The model's name is unknown.
@@ -89,10 +90,12 @@ class PersonaBuyer:
         settings: Settings,
         model: str | None = None,
         temperature: float = TEMPERATURE,
+        earlier: Sequence[ConversationRecord] = (),
     ) -> None:
         self.name = f"persona ({model or settings.judge})"
         self._scenario, self._seed, self._temperature = scenario, seed, temperature
         self._system = scenario.customer_prompt or private_prompt(scenario, campaign)
+        self._earlier = [turn for call in earlier for turn in call["turns"]]
         self._settings = settings if model is None else settings.model_copy(update={"judge": model})
         self._model = load_judge(self._settings)
 
@@ -105,7 +108,7 @@ class PersonaBuyer:
         said = [turn["customer"] for turn in record["turns"] if turn.get("customer")]
         if record["ended"] or len(said) >= self._scenario.max_turns or _is_done(said):
             return None
-        if not said and self._scenario.opening:
+        if not said and self._scenario.opening and not self._earlier:
             return self._scenario.opening
         prompt = self._prompt(record)
         for attempt in range(2):
@@ -125,7 +128,7 @@ class PersonaBuyer:
         reminds of the language in the same way).
         """
         built: list[BaseMessage] = [SystemMessage(self._system)]
-        for turn in record["turns"]:
+        for turn in [*self._earlier, *record["turns"]]:
             if turn.get("customer"):
                 built.append(AIMessage(turn["customer"]))
             built.append(HumanMessage(as_data(turn.get("reply", "")) or "…"))

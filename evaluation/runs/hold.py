@@ -1,7 +1,7 @@
 """Hold one unit: a customer and the served graph, through the one door."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from evaluation.customers.protocol import Customer
@@ -34,13 +34,17 @@ class _Held:
     stopped: Stopped = "customer"
 
 
-def hold(calls: Calls, unit: Unit, make_customer: Callable[[], Customer], attempt: int) -> CallResult:
+MakeCustomer = Callable[[Sequence[ConversationRecord]], Customer]
+"""Makes the customer of a session; it is given the records of the earlier ones."""
+
+
+def hold(calls: Calls, unit: Unit, make_customer: MakeCustomer, attempt: int) -> CallResult:
     """Hold a unit's call and its follow-up sessions, or go on where a killed process left them.
 
     Args:
         calls: The variant's door to the graph.
         unit: What is held.
-        make_customer: Makes the customer anew for each session.
+        make_customer: Makes the customer of each session.
         attempt: How often the unit has failed before.
 
     Returns:
@@ -72,12 +76,10 @@ def hold(calls: Calls, unit: Unit, make_customer: Callable[[], Customer], attemp
     }
 
 
-def _session(
-    calls: Calls, unit: Unit, make_customer: Callable[[], Customer], call: str, after: str, held: _Held
-) -> None:
+def _session(calls: Calls, unit: Unit, make_customer: MakeCustomer, call: str, after: str, held: _Held) -> None:
     """Hold one session, and add it to what is held."""
     try:
-        customer = make_customer()
+        customer = make_customer(held.records)
     except Exception as error:
         raise Broken("customer", _told(error)) from error
     record = _begin(calls, unit, call, after)

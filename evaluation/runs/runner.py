@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.customers.kinds import make_customer, speaks_with_a_model
+from evaluation.customers.protocol import Customer
 from evaluation.runs.hold import hold
 from evaluation.runs.results import CallResult
 from evaluation.runs.snapshot import fill_home, keep_campaigns, settings_of
@@ -32,6 +33,7 @@ from evaluation.runs.variants import Variant
 from evaluation.scenarios.scenario_set import Finding, ScenarioSet
 from evaluation.scenarios.schema import Scenario
 from graph.errors import BadInput, ModelUnavailable
+from graph.records import ConversationRecord
 from graph.session import Calls
 from graph.settings import Settings
 from scripts_library.loading import CampaignData
@@ -161,8 +163,8 @@ def _job(
 ) -> Job:
     data = campaigns[unit.scenario.campaign]
 
-    def customer() -> Any:
-        return make_customer(unit.customer, unit.scenario, data, unit.seed, settings)
+    def customer(earlier: Sequence[ConversationRecord]) -> Customer:
+        return make_customer(unit.customer, unit.scenario, data, unit.seed, settings, earlier)
 
     return lambda: hold(doors[unit.variant.name], unit, customer, attempt)
 

@@ -140,3 +140,12 @@ def test_a_line_is_cleaned(text: str, expected: str, why: str) -> None:
 )
 def test_farewells_and_refusals_are_found_inside_sentences(text: str, goodbye: bool, refusal: bool) -> None:
     assert (says_goodbye(text), refuses(text)) == (goodbye, refusal)
+
+
+def test_a_followed_up_customer_remembers_the_earlier_call(tmp_path: Path) -> None:
+    settings = says(tmp_path, "You again?")
+    before = record(("No, not now", "All right, goodbye."))
+    customer = PersonaBuyer(scenario(opening="Rosie's Bakery?"), LANTERN, 1, settings, earlier=[before])
+    assert customer.next_line(record()) == "You again?"
+    seen = load_chat_model(settings, name=settings.judge).seen[-1]  # type: ignore[attr-defined]
+    assert "No, not now" in [message.text for message in seen]

@@ -45,7 +45,7 @@ def calls(loaded_home: Path) -> Calls:
 
 
 def test_a_customer_with_nothing_more_to_say_ends_the_call(calls: Calls) -> None:
-    result = hold(calls, unit_of(), lambda: Talker(lambda n: ["Hello?", "How much is it?", None][n]), 0)
+    result = hold(calls, unit_of(), lambda _: Talker(lambda n: ["Hello?", "How much is it?", None][n]), 0)
     (record,) = result["sessions"]
     assert result["stopped"] == "customer" and result["error"] is None
     assert [turn["customer"] for turn in record["turns"]] == ["", "Hello?", "How much is it?"]
@@ -54,20 +54,20 @@ def test_a_customer_with_nothing_more_to_say_ends_the_call(calls: Calls) -> None
 
 
 def test_a_customer_who_never_stops_is_stopped_at_the_scenarios_limit(calls: Calls) -> None:
-    result = hold(calls, unit_of(max_turns=4), lambda: Talker(lambda n: f"And what about question {n}?"), 0)
+    result = hold(calls, unit_of(max_turns=4), lambda _: Talker(lambda n: f"And what about question {n}?"), 0)
     assert result["stopped"] == "max_turns"
     assert sum(1 for turn in result["sessions"][0]["turns"] if turn["customer"]) == 4
 
 
 def test_an_opt_out_ends_the_call_and_is_never_followed_up(calls: Calls) -> None:
-    result = hold(calls, unit_of(sessions=3), lambda: Talker(lambda _: "Never call me again!"), 0)
+    result = hold(calls, unit_of(sessions=3), lambda _: Talker(lambda _: "Never call me again!"), 0)
     assert result["stopped"] == "opted_out"
     assert len(result["sessions"]) == 1
 
 
 def test_a_refusal_is_followed_up_at_most_twice_and_the_agent_knows_the_earlier_call(calls: Calls) -> None:
     lines = ["I need more new customers.", "No thanks, I'm not interested.", "No. Not interested."]
-    result = hold(calls, unit_of(sessions=3), lambda: Talker(lambda n: lines[n] if n < 3 else None), 0)
+    result = hold(calls, unit_of(sessions=3), lambda _: Talker(lambda n: lines[n] if n < 3 else None), 0)
     assert [record["outcome"]["status"] for record in result["sessions"]] == ["declined"] * 3
     assert len({record["call"] for record in result["sessions"]}) == 3
     assert result["sessions"][2]["turns"][0]["why"]["slots"]["need"] == "new_customers"
@@ -81,14 +81,14 @@ def test_a_refusal_is_followed_up_at_most_twice_and_the_agent_knows_the_earlier_
     ],
 )
 def test_a_broken_customer_is_no_fault_of_the_agent(calls: Calls, line: Callable[[int], str | None], told: str) -> None:
-    result = hold(calls, unit_of(), lambda: Talker(line), 0)
+    result = hold(calls, unit_of(), lambda _: Talker(line), 0)
     assert result["error"] is not None
     assert result["error"]["boundary"] == "customer" and told in result["error"]["message"]
     assert len(result["sessions"][0]["turns"]) == 1, "what was said until then is kept"
 
 
 def test_a_customer_who_cannot_be_made_is_booked_on_the_customer(calls: Calls) -> None:
-    def unmade() -> Talker:
+    def unmade(_: object) -> Talker:
         raise RuntimeError("no such persona")
 
     assert hold(calls, unit_of(), unmade, 0)["error"] == {
@@ -104,7 +104,7 @@ def dying(loaded_home: Path) -> Iterator[Calls]:
 
 
 def test_a_server_that_dies_half_way_is_booked_on_the_server_not_on_the_agent(dying: Calls) -> None:
-    result = hold(dying, unit_of(), lambda: Talker(lambda n: f"How much does plan {n} cost?"), 0)
+    result = hold(dying, unit_of(), lambda _: Talker(lambda n: f"How much does plan {n} cost?"), 0)
     assert result["stopped"] == "error"
     assert result["error"] is not None and result["error"]["boundary"] == "server"
 
@@ -122,10 +122,10 @@ def test_a_killed_call_goes_on_where_it_was_and_a_failed_one_begins_anew(calls: 
         return two(n)
 
     with pytest.raises(Killed):
-        hold(calls, unit_of(), lambda: Talker(dies), 0)
-    result = hold(calls, unit_of(), lambda: Talker(two), 0)
+        hold(calls, unit_of(), lambda _: Talker(dies), 0)
+    result = hold(calls, unit_of(), lambda _: Talker(two), 0)
     assert [turn["customer"] for turn in result["sessions"][0]["turns"]] == [
         "", "Hello?", "How much is it?", "Which cities?",
     ]  # fmt: skip
-    anew = hold(calls, unit_of(), lambda: Talker(two), 1)
+    anew = hold(calls, unit_of(), lambda _: Talker(two), 1)
     assert anew["sessions"][0]["call"] != result["sessions"][0]["call"]
