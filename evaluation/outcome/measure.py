@@ -19,6 +19,8 @@ from scripts_library.persuasion import CAMPAIGNS
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+FEWEST = 2
+"""Calls of either outcome without which there is no interval."""
 TAUGHT = CAMPAIGNS / "save_the_children" / "data"
 """The calls that the shipped classifier was trained on are among these."""
 
@@ -52,11 +54,11 @@ def measure(
     held_out = [one for one in known if not classifier.has_seen(one)]
     seen = len(known) - len(held_out)
     held_out = _spread(held_out, limit)
-    truth = np.array([one.possible == ("A",) for one in held_out])
-    if not truth.any() or truth.all():
+    truth = np.array([one.possible == ("A",) for one in held_out], dtype=np.bool_)
+    if min(truth.sum(), (~truth).sum()) < FEWEST:
         raise BadInput(
             f"{len(held_out)} calls that the classifier was not trained on, {int(truth.sum())} of them a purchase: "
-            "too few to measure; give calls with both outcomes"
+            f"too few to measure; give at least {FEWEST} calls of either outcome"
         )
     verdicts = classifier.classify(held_out)
     ours = Answers(truth, np.array([verdict.probabilities["A"] for verdict in verdicts]))

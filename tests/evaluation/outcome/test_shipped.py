@@ -13,6 +13,7 @@ from evaluation.outcome.score import METRICS, classify, outcome_scores
 from evaluation.outcome.tokens import READ_TOKENS
 from graph.errors import BadInput
 from scripts_library.persuasion import split_of
+from serving.fakes import FakeReply, ScriptedChatModel
 from tests.evaluation import made_calls as made
 
 
@@ -103,9 +104,22 @@ def test_calls_that_are_all_known_to_it_are_refused(classifier: IntentClassifier
         measure(seen, classifier)
 
 
-def test_few_calls_are_measured_with_a_warning(classifier: IntentClassifier) -> None:
+def test_few_calls_are_measured_with_a_warning_and_a_chat_model_beside_them(classifier: IntentClassifier) -> None:
     calls = [call for call in read_donations(TAUGHT) if split_of(call.id) == "test"]
-    assert "only 12 calls" in measure(calls, classifier, limit=12)["warning"]
+    model = ScriptedChatModel(replies=[FakeReply(json={"class": "A"}), FakeReply(json={"class": "?"})])
+    found = measure(calls, classifier, limit=12, model=model)
+    assert "only 12 calls" in found["warning"]
+    assert found["zero_shot"]["n"] == found["ten_shot"]["n"] == 12
+    assert found["zero_shot"]["unanswered"] == 6
+    assert [len(asked) for asked in (model.seen[0], model.seen[-1])] == [2, 22], "ten examples are twenty lines"
+
+
+def test_calls_in_a_language_that_it_does_not_know_are_left_out_and_counted(classifier: IntentClassifier) -> None:
+    chinese = Dialogue("zh", "zh", (Exchange("您好", "好的", 1),), ("A",))
+    calls = [call for call in read_donations(TAUGHT) if split_of(call.id) == "test"]
+    assert measure([*calls, chinese], classifier, limit=12)["left_out"] == 1
+    with pytest.raises(BadInput, match="'zh'"):
+        measure([chinese], classifier)
 
 
 def test_a_folder_that_is_no_classifier_is_refused_with_the_way_to_make_one(tmp_path: Path) -> None:
