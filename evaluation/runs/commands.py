@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,7 +14,6 @@ from graph.terminal import note, say
 
 if TYPE_CHECKING:
     from evaluation.runs.runner import Progress
-    from evaluation.scenarios.scenario_set import ScenarioSet
 
 GATE = Path(__file__).parents[1] / "report" / "gate.yaml"
 TELL_SECONDS = 5.0
@@ -27,7 +26,9 @@ def run(
     ] = None,
     scenarios: Annotated[
         str,
-        typer.Option(help="`train`, `dev` or `test` of the bundled ones, or a file: own YAML, or SalesLLM's JSONL."),
+        typer.Option(
+            help="`train`, `dev` or `test` of the bundled ones, `telebot`, or a file: own YAML, or SalesLLM's JSONL."
+        ),
     ] = "test",
     customers: Annotated[
         str,
@@ -36,10 +37,14 @@ def run(
         ),
     ] = "rule",
     trials: Annotated[int, typer.Option(min=1, max=100, help="Calls of each scenario with each customer.")] = 1,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many scenarios, spread evenly.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="The first so many scenarios: a fair sample of a split.")
+    ] = None,
     campaign: Annotated[str, typer.Option("--campaign", "-c", help="Only scenarios of this campaign.")] = "",
     language: Annotated[str, typer.Option("--language", "-l", help="Only scenarios in `en` or `zh`.")] = "",
-    seed: Annotated[int, typer.Option(help="Of the customers.")] = 0,
+    products: Annotated[Literal[1, 6, 15], typer.Option(help="Products that the seller has, for SalesLLM's rows.")] = 1,
+    follow_ups: Annotated[Literal[0, 1, 2], typer.Option(help="Sessions after a refusal, at most.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the customers, and of what is drawn for scenarios.")] = 0,
     at_once: Annotated[
         int | None, typer.Option(min=1, max=256, help="Calls held at once; by default SALESMAN_LLM_PARALLEL.")
     ] = None,
@@ -51,12 +56,15 @@ def run(
             help="Seconds a turn may take: a full server shall not turn the agent's answers into approved lines.",
         ),
     ] = 60.0,
-    gate: Annotated[Path, typer.Option(help="The gate's rules, fixed before the run.")] = GATE,
+    gate: Annotated[
+        Path, typer.Option(help="The gate's rules, fixed before the run.", show_default="the shipped ones")
+    ] = GATE,
 ) -> None:
     """Hold calls between the served graph and simulated customers, and keep them for `salesman evaluate report`.
 
     A run that was stopped or killed goes on with the same command: no call is held twice. Calls that failed are held anew.
     """
+    from evaluation.runs.choosing import choose
     from evaluation.runs.runner import Order
     from evaluation.runs.runner import run as hold_all
     from evaluation.runs.variants import AS_SERVED, load_variants
@@ -65,7 +73,15 @@ def run(
     settings = get_settings()
     order = Order(
         variants=load_variants(variants) if variants else (AS_SERVED,),
-        scenarios=_chosen(scenarios, campaign, language),
+        scenarios=choose(
+            scenarios,
+            settings,
+            campaign=campaign,
+            language=language,
+            products=products,
+            follow_ups=follow_ups,
+            seed=seed,
+        ),
         split=scenarios if scenarios in SPLITS else "",
         customers=[kind.strip() for kind in customers.split(",") if kind.strip()],
         trials=trials,
@@ -90,22 +106,6 @@ def run(
     say(
         f"Next: salesman evaluate report {out}" + (", or the same command again for the failed ones." if failed else "")
     )
-
-
-def _chosen(scenarios: str, campaign: str, language: str) -> "ScenarioSet":
-    from dataclasses import replace
-
-    from evaluation.scenarios.loading import load_scenario_file, load_split
-    from evaluation.scenarios.schema import SPLITS
-
-    split = next((name for name in SPLITS if name == scenarios), None)
-    found = load_split(split) if split else load_scenario_file(Path(scenarios))
-    kept = tuple(
-        one
-        for one in found.scenarios
-        if (not campaign or one.campaign == campaign) and (not language or one.language == language)
-    )
-    return replace(found, scenarios=kept)
 
 
 def _hash(gate: Path) -> str:

@@ -54,7 +54,7 @@ class Order:
     """`train`, `dev`, `test`, or empty for scenarios of a file."""
     trials: int = 1
     limit: int | None = None
-    """At most so many scenarios, spread evenly."""
+    """The first so many scenarios; the order of a split begins with a fair sample of it."""
     seed: int = 0
     at_once: int = 4
     """Calls held at once; more than the embedded server has slots push each other's prefix out."""
@@ -112,7 +112,7 @@ def run(order: Order, folder: Path, settings: Settings, tell: Tell = lambda _pro
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
         scenarios, left_out = _playable(order, settings)
-        chosen = _spread(scenarios, order.limit)
+        chosen = scenarios[: order.limit]
         if not chosen:
             raise BadInput("No scenario is left to run: " + ("; ".join(left_out) or "the set is empty") + ".")
         about = _about(order, chosen, left_out, settings)
@@ -225,12 +225,6 @@ def _refused(customers: Sequence[str], scenario: Scenario, data: CampaignData, s
         except BadInput as error:
             return str(error)
     return ""
-
-
-def _spread(scenarios: Sequence[Scenario], limit: int | None) -> list[Scenario]:
-    if limit is None or limit >= len(scenarios):
-        return list(scenarios)
-    return [scenarios[place * len(scenarios) // limit] for place in range(limit)]
 
 
 def _about(order: Order, chosen: Sequence[Scenario], left_out: Sequence[str], settings: Settings) -> dict[str, Any]:

@@ -1,0 +1,71 @@
+"""Which scenarios a run is held with: a split, TeleBot's published run, or a file; and in which of SalesLLM's modes."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from evaluation.judging.telebot import telebot_scenarios
+from evaluation.scenarios.loading import load_scenario_file, load_split
+from evaluation.scenarios.modes import with_follow_ups, with_peers
+from evaluation.scenarios.scenario_set import ScenarioSet
+from evaluation.scenarios.schema import SPLITS
+from graph.errors import BadInput
+from graph.settings import Settings
+from nodes.resources import get_resources
+from scripts_library.schema import Language
+
+TELEBOT = "telebot"
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
+
+
+def choose(
+    source: str,
+    settings: Settings,
+    *,
+    campaign: str = "",
+    language: str = "",
+    products: Literal[1, 6, 15] = 1,
+    follow_ups: Literal[0, 1, 2] = 0,
+    seed: int = 0,
+) -> ScenarioSet:
+    """Return the scenarios of a run.
+
+    Args:
+        source: `train`, `dev`, `test`, `telebot` (100 scripts × 3 sampled profiles and strategies of one campaign and language),
+            or a file: own YAML, or SalesLLM's JSONL.
+        settings: Name the library that TeleBot's seeds come from.
+        campaign: Only scenarios of this campaign.
+        language: Only scenarios in this language.
+        products: Products that the seller has; other than 1 for SalesLLM's rows.
+        follow_ups: Sessions after a refusal, at most.
+        seed: Draws peer products and TeleBot's pairs.
+
+    Raises:
+        BadInput: The source cannot be read, or a mode does not fit it.
+    """
+    split = next((name for name in SPLITS if name == source), None)
+    if split:
+        found = load_split(split)
+    elif source == TELEBOT:
+        found = _telebot(settings, campaign, language, seed)
+    else:
+        found = load_scenario_file(Path(source))
+    kept = [
+        one
+        for one in found.scenarios
+        if (not campaign or one.campaign == campaign) and (not language or one.language == language)
+    ]
+    found = replace(found, scenarios=tuple(kept))
+    found = with_peers(found, products, seed) if products != 1 else found
+    return with_follow_ups(found, follow_ups) if follow_ups else found
+
+
+def _telebot(settings: Settings, campaign: str, language: str, seed: int) -> ScenarioSet:
+    spoken = next((name for name in LANGUAGES if name == language), None)
+    if not campaign or spoken is None:
+        raise BadInput(
+            "--scenarios telebot needs --campaign and --language: its seeds are the scripts of one campaign in one."
+        )
+    library = get_resources(settings).library
+    data = replace(library.campaign(campaign), scripts=tuple(library.list(campaign, status="published")))
+    return ScenarioSet(tuple(telebot_scenarios(data, spoken, seed=seed)))
