@@ -5,7 +5,19 @@ import sys
 
 from graph.terminal import note
 
-ALL = ("start", "overhead", "load", "retrieval", "tracing", "intent", "prompts", "two_calls", "app")
+ALL = (
+    "start",
+    "overhead",
+    "load",
+    "retrieval",
+    "tracing",
+    "intent",
+    "prompts",
+    "two_calls",
+    "app",
+    "customers",
+    "runs",
+)
 
 
 def main() -> None:
