@@ -13,8 +13,8 @@ from graph.errors import BadInput
 FILES = ENCODER, TOKENIZER = "encoder.onnx", "tokenizer.json"
 INPUTS = ("ids", "mask", "agent", "customer")
 OUTPUT = "vectors"
-AT_ONCE = 32
-"""Exchanges in one batch."""
+AT_ONCE = 4
+"""Exchanges of about equal length in one batch; more would be padding."""
 
 
 class OnnxEncoder:

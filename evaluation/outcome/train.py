@@ -81,8 +81,10 @@ def cross_validate(
     prepared = prepare(encoder, pairs, known)
     ours, theirs = np.zeros(len(known)), np.zeros(len(known))
     groups = [dialogue.group for dialogue in known]
-    kind = StratifiedKFold if len(set(groups)) == len(groups) else StratifiedGroupKFold
-    splits = kind(folds, shuffle=True, random_state=recipe.seed).split(truth, truth, groups)
+    if len(set(groups)) == len(groups):
+        splits = StratifiedKFold(folds, shuffle=True, random_state=recipe.seed).split(truth, truth)
+    else:
+        splits = StratifiedGroupKFold(folds, shuffle=True, random_state=recipe.seed).split(truth, truth, groups)
     for number, (train_rows, test_rows) in enumerate(splits, start=1):
         tuned, acts = learn_acts(encoder, pairs, prepared, list(train_rows), recipe)
         vectors = vectors_of(tuned, pairs, prepared, len(known))

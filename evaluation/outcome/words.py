@@ -6,6 +6,8 @@ last words alone; strengths 0.3 to 3) this form was the best.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -29,11 +31,16 @@ class Words:
         """Return the weight of each term in each call, (calls, terms), rows of length 1."""
         if not self.terms:
             return np.zeros((len(dialogues), 0), np.float32)
+        texts = [dialogue.text for dialogue in dialogues]
+        return np.asarray(self._reader.transform(texts).toarray(), dtype=np.float32)
+
+    @cached_property
+    def _reader(self) -> Any:
         from sklearn.feature_extraction.text import TfidfVectorizer  # type: ignore[import-untyped]
 
         reader = TfidfVectorizer(**FORM, vocabulary={term: place for place, term in enumerate(self.terms)})
         reader.idf_ = self.rarity
-        return np.asarray(reader.transform([dialogue.text for dialogue in dialogues]).toarray(), dtype=np.float32)
+        return reader
 
 
 def fit_words(dialogues: Sequence[Dialogue]) -> Words:

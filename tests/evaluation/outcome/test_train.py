@@ -1,5 +1,6 @@
 """Training for real, of a tiny encoder made up on the spot: it learns, is exported, and is read back."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,24 @@ def test_cross_validation_answers_every_call_once_by_both_classifiers(base: Path
     ours, theirs = cross_validate(calls(), base, Recipe(kept=2, epochs=4), folds=3, told=told.append)
     assert len(told) == 3 and ((ours.chance > 0) & (ours.chance < 1)).all()
     assert auc(ours) > 0.95 and auc(theirs) > 0.95
+
+
+def test_calls_with_the_same_customer_are_never_on_both_sides_of_a_fold(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from evaluation.outcome import train as training
+    from evaluation.outcome.finetune import Recipe
+
+    seen: list[tuple[set[str], set[str]]] = []
+
+    def watch(learnt: list[Dialogue], held_out: list[Dialogue]) -> np.ndarray:  # type: ignore[type-arg]
+        seen.append(({call.group for call in learnt}, {call.group for call in held_out}))
+        return np.full(len(held_out), 0.5)
+
+    monkeypatch.setattr(training, "tfidf_chances", watch)
+    shared = [replace(call, scenario=f"s{number // 9}") for number, call in enumerate(calls())]
+    training.cross_validate(shared, base, Recipe(kept=2, epochs=1), folds=3)
+    assert len(seen) == 3 and not any(learnt & held_out for learnt, held_out in seen)
 
 
 def test_too_few_calls_are_refused(base: Path, tmp_path: Path) -> None:
