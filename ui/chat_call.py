@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from evaluation.customers.protocol import Customer
-from evaluation.customers.recorded import customers_for
+from evaluation.customers.talkers import talkers
 from graph.call_list import newest_turn
 from graph.records import ConversationRecord, TurnRecord
 from graph.session import Calls
@@ -161,7 +161,7 @@ def _spoken(record: ConversationRecord, data: CampaignData) -> str:
 
 def _customer(record: ConversationRecord, data: CampaignData) -> Customer | None:
     """Let one of the customers be chosen who can talk in this call."""
-    able = {customer.name: customer for customer in customers_for(record["campaign"], _spoken(record, data))}
+    able = talkers(data, _spoken(record, data))
     if len(able) > 1:
         chosen = st.selectbox(
             t("chat.customer_who"), list(able), format_func=lambda name: t(f"chat.customer_{name}"), key="customer_who"

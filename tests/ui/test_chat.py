@@ -269,11 +269,20 @@ def test_a_customer_talks_through_a_whole_call() -> None:
     assert page.button(key="talk").label == "Let a customer talk", "the customer has stopped"
 
 
-def test_no_customer_talks_where_none_was_recorded() -> None:
+def test_a_simulated_customer_talks_a_call_to_its_end() -> None:
+    page = started(language_lantern_local="en")
+    page.selectbox(key="customer_who").set_value("easy").run()
+    fine(page.button(key="talk").click().run())
+    record = calls().record(call_of(page))
+    assert record["outcome"]["status"] in ("won", "follow_up", "declined")
+    assert page.button(key="talk").label == "Let a customer talk", "the customer has stopped"
+
+
+def test_no_customer_talks_where_there_is_none() -> None:
     calls().start("save_the_children", call="one", language="en")
     assert not opened("one").button(key="talk").disabled
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ui.chat_call.customers_for", lambda *_: [])
+        patch.setattr("ui.chat_call.talkers", lambda *_: {})
         assert opened("one").button(key="talk").disabled
 
 
