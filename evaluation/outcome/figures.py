@@ -1,6 +1,6 @@
 """How good a classifier of outcomes is, with its doubts: AUC, accuracy, macro-F1, calibration, and two classifiers on the same calls."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import erfc, sqrt
 
@@ -49,14 +49,29 @@ class Paired(TypedDict):
 
 @dataclass(frozen=True)
 class Answers:
-    """truth: whether the customer bought. chance: probability that a classifier gave to it, 0..1; both (calls,)."""
+    """truth: whether the customer bought. chance: probability that a classifier gave to it, 0..1; both (calls,).
+
+    groups: calls that are no independent draws (of one simulated customer) share a name; empty: all are independent.
+    """
 
     truth: Truths
     chance: Numbers
+    groups: tuple[str, ...] = ()
 
     def take(self, rows: NDArray[np.int64]) -> "Answers":
-        """Return some of the calls."""
+        """Return some of the calls, as independent ones."""
         return Answers(self.truth[rows], self.chance[rows])
+
+    def resamples(self, seed: int) -> Iterator["Answers"]:
+        """Yield `ROUNDS` bootstrap samples, of whole groups."""
+        drawn, n = np.random.default_rng(seed), len(self.truth)
+        if len(set(self.groups)) in (0, n):
+            yield from (self.take(drawn.integers(0, n, n)) for _ in range(ROUNDS))
+            return
+        names = np.array(self.groups)
+        units = [np.flatnonzero(names == name) for name in dict.fromkeys(self.groups)]
+        for _ in range(ROUNDS):
+            yield self.take(np.concatenate([units[place] for place in drawn.integers(0, len(units), len(units))]))
 
 
 def auc(answers: Answers) -> float:
@@ -117,14 +132,8 @@ def figures(answers: Answers, seed: int = 0) -> Figures:
 
 def interval(answers: Answers, figure: Callable[[Answers], float], seed: int = 0) -> list[float]:
     """Return the 95 % interval of a figure by bootstrap over calls; resamples without both sides are left out."""
-    drawn = np.random.default_rng(seed)
-    values = [
-        figure(sample)
-        for _ in range(ROUNDS)
-        if 0
-        < (sample := answers.take(drawn.integers(0, len(answers.truth), len(answers.truth)))).truth.sum()
-        < len(sample.truth)
-    ]
+    samples = (sample for sample in answers.resamples(seed) if 0 < sample.truth.sum() < len(sample.truth))
+    values = [figure(sample) for sample in samples]
     low, high = np.quantile(values, [0.025, 0.975])
     return [round(float(low), 4), round(float(high), 4)]
 
@@ -135,6 +144,8 @@ def compare(first: Answers, second: Answers) -> Paired:
     Args:
         first: Answers of one classifier.
         second: Answers of the other, to the same calls in the same order; at least two of either side.
+
+    Calls of one group count as independent: with several a group the interval is somewhat too narrow.
 
     Source: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988), equations 4 to 8.
     """

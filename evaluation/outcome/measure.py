@@ -61,11 +61,12 @@ def measure(
             f"too few to measure; give at least {FEWEST} calls of either outcome"
         )
     verdicts = classifier.classify(held_out)
-    ours = Answers(truth, np.array([verdict.probabilities["A"] for verdict in verdicts]))
+    groups = tuple(one.group for one in held_out)
+    ours = Answers(truth, np.array([verdict.probabilities["A"] for verdict in verdicts]), groups)
     found: dict[str, Any] = {"classifier": figures(ours), "classes": _classes(held_out, verdicts)}
     taught = _taught(known, classifier)
     if taught:
-        theirs = Answers(truth, tfidf_chances(taught, held_out))
+        theirs = Answers(truth, tfidf_chances(taught, held_out), groups)
         found |= {"tfidf": figures(theirs), "paired": compare(ours, theirs)}
     if model is not None:
         examples = pick_examples(taught)

@@ -94,7 +94,7 @@ def cross_validate(
         ours[test_rows] = heads.probabilities(held_out, [vectors[row] for row in test_rows])["A"]
         theirs[test_rows] = tfidf_chances(learnt, held_out)
         told(f"fold {number} of {folds}: {_shown(truth, ours, test_rows)} against {_shown(truth, theirs, test_rows)}")
-    return Answers(truth, ours), Answers(truth, theirs)
+    return Answers(truth, ours, tuple(groups)), Answers(truth, theirs, tuple(groups))
 
 
 def _shown(truth: Truths, chance: Numbers, rows: NDArray[np.int64]) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, f1_score, roc_auc_score  # type: ignore[import-untyped]
 
-from evaluation.outcome.figures import Answers, accuracy, auc, calibration, compare, figures, macro_f1
+from evaluation.outcome.figures import Answers, accuracy, auc, calibration, compare, figures, interval, macro_f1
 
 
 def drawn(seed: int, n: int = 300, signal: float = 1.0) -> Answers:
@@ -39,6 +39,14 @@ def test_intervals_hold_their_figure_and_narrow_with_calls() -> None:
     for found in (few, many):
         assert found["auc_ci"][0] < found["auc"] < found["auc_ci"][1]
     assert many["auc_ci"][1] - many["auc_ci"][0] < (few["auc_ci"][1] - few["auc_ci"][0]) / 2
+
+
+def test_calls_that_say_the_same_twice_do_not_narrow_an_interval() -> None:
+    once = drawn(4, 100)
+    twice = Answers(np.tile(once.truth, 2), np.tile(once.chance, 2))
+    grouped = Answers(twice.truth, twice.chance, tuple(str(call) for call in range(100)) * 2)
+    wide, narrow, kept = (high - low for low, high in (interval(one, auc) for one in (once, twice, grouped)))
+    assert narrow < 0.85 * wide and kept == pytest.approx(wide, rel=0.15)
 
 
 def test_the_paired_test_finds_a_real_difference_and_none_with_itself() -> None:
