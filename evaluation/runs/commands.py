@@ -95,7 +95,7 @@ def run(
         raise BadInput("--customers is empty; name at least one kind, e.g. rule.")
     done = hold_all(order, out, settings, _teller())
     failed = [result for result in done.results if result["error"]]
-    say(f"{len(done.results)} calls in {out}, {len(failed)} of them failed.")
+    say(f"{len(done.results)} of {done.planned} calls in {out}, {len(failed)} of them failed.")
     for reason in done.about["left_out"]:
         say(f"left out: {reason}")
     if done.about["broken"]:

@@ -37,6 +37,12 @@ class Run:
     results: list[CallResult]
     """One for each unit that was tried, in the order of the first try."""
 
+    @property
+    def planned(self) -> int:
+        """Calls that were asked for."""
+        asked = self.about["asked"]
+        return len(asked["variants"]) * len(asked["scenarios"]) * len(asked["customers"]) * int(asked["trials"])
+
     @cached_property
     def scenarios(self) -> dict[str, Scenario]:
         """Its scenarios by id."""

@@ -60,7 +60,7 @@ def units(folder: Path) -> list[str]:
 
 def test_every_unit_is_held_once_and_the_folder_tells_all_that_it_stands_on(finished: Path) -> None:
     done = read_run(finished)
-    assert Counter(result["variant"] for result in done.results) == {"on": 2, "off": 2}
+    assert Counter(result["variant"] for result in done.results) == {"on": 2, "off": 2} and done.planned == 4
     assert all(result["error"] is None for result in done.results)
     assert set(done.scenarios) == {one.id for one in scenarios().scenarios}
     campaign = done.campaigns["save_the_children"]
