@@ -1,14 +1,17 @@
 """`salesman evaluate outcome` and `outcome-train`."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from graph.commands import JsonOption
+from graph.errors import BadInput
 from graph.settings import get_settings
 from graph.terminal import dump, note, say
 
+TRAINING = ("torch", "transformers", "onnx")
 Data = Annotated[Path | None, typer.Option(help="Real calls: a folder as persuasion_for_good.")]
 Held = Annotated[Path | None, typer.Option("--run", help="Simulated calls: a folder of `salesman evaluate run`.")]
 Base = Annotated[str, typer.Option(help="Encoder: all-minilm-l6-v2 (English), a folder, or a name on the hub.")]
@@ -36,6 +39,7 @@ def outcome(
 
     dialogues = read_either(data, held)
     if cv:
+        _check_training_extra()
         from evaluation.outcome.base import base_encoder
         from evaluation.outcome.figures import compare, figures
         from evaluation.outcome.finetune import Recipe
@@ -74,6 +78,7 @@ def outcome_train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the labelled turns.")] = None,
 ) -> None:
     """Train a classifier of outcomes on all but the test calls (needs the extra `training`)."""
+    _check_training_extra()
     from dataclasses import replace
 
     from evaluation.outcome.base import base_encoder
@@ -86,3 +91,8 @@ def outcome_train(
     recipe = Recipe() if epochs is None else replace(Recipe(), epochs=epochs)
     train(known, base_encoder(base, get_settings().cache), out, recipe, told=note)
     say(f"{out}: ready; `salesman evaluate outcome --classifier {out}` measures it")
+
+
+def _check_training_extra() -> None:
+    if missing := [name for name in TRAINING if find_spec(name) is None]:
+        raise BadInput(f"Training needs {', '.join(missing)}: pip install 'ai-salesman[training]'")

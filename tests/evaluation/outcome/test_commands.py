@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from evaluation.commands import app
+from evaluation.outcome import commands
 from evaluation.outcome.measure import TAUGHT, read_either
 from graph.errors import BadInput
 from scripts_library.persuasion import split_of
@@ -64,3 +65,11 @@ def test_either_real_or_simulated_calls_must_be_given() -> None:
     for data, run in ((None, None), (Path("x"), Path("y"))):
         with pytest.raises(BadInput, match="give either --data"):
             read_either(data, run)
+
+
+def test_training_without_its_packages_says_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "TRAINING", ("json", "no_such_package"))
+    with pytest.raises(BadInput, match=r"needs no_such_package: pip install"):
+        commands.outcome_train(tmp_path)
+    with pytest.raises(BadInput, match=r"needs no_such_package: pip install"):
+        commands.outcome(TAUGHT, cv=True)
