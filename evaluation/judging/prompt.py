@@ -75,9 +75,9 @@ def _question(criterion: Criterion, language: Language) -> str:
 
 
 def answer_schema(request: Request, judged: Judged) -> dict[str, Any]:
-    """Return the JSON schema of the answer: for each criterion a reason, its evidence where asked, and one of the values.
+    """Return the JSON schema of the answer: for each criterion its evidence where asked, a reason, and one of the values.
 
-    The number comes last, and the kinds of evidence leave only the values that they can show: a server that keeps to the schema
+    Evidence comes first and the number last, and the kinds of evidence leave only the values that they can show: a server that keeps to the schema
     makes even a small model decide on what was said before it decides on a number.
     """
     return _object({one.id: _answer(one, judged) for one in request.criteria})
@@ -90,13 +90,13 @@ def _answer(criterion: Criterion, judged: Judged) -> dict[str, Any]:
     ways = [
         _object(
             {
-                "reason": reason,
                 "evidence": {
                     "type": "array",
                     "minItems": int(bool(choice.cites)),
                     "maxItems": criterion.quotes,
                     "items": _citation(criterion, choice.cites or list(criterion.kinds), judged),
                 },
+                "reason": reason,
                 "value": _one_of(choice.values),
             }
         )

@@ -182,7 +182,7 @@ def test_the_schema_offers_what_was_said_and_the_values_that_it_can_show() -> No
     ways = answer_schema(PROCESS.requests()[0], judged())["properties"]["progress"]["anyOf"]
     assert [value for way in ways for value in way["properties"]["value"]["enum"]] == list(range(11))
     decisive = next(way["properties"] for way in ways if 8 in way["properties"]["value"]["enum"])
-    assert list(decisive) == ["reason", "evidence", "value"], "the number comes last"
+    assert list(decisive) == ["evidence", "reason", "value"], "evidence first, then the number"
     cited = [one["properties"] for one in decisive["evidence"]["items"]["anyOf"]]
     assert [one["turn"]["const"] for one in cited] == [1, 2], "only turns in which the customer spoke"
     assert cited[0]["quote"]["const"] == "Sure, but I'm busy."
