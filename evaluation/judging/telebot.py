@@ -14,7 +14,6 @@ from evaluation.measures.replay import Replay, Said
 from evaluation.scenarios.schema import PROPENSITY, CallOutcome, Scenario, Success, Tier
 from evaluation.scenarios.tiers import CHECKS
 from graph.errors import BadInput
-from guardrails.check import check_reply
 from guardrails.rules_facts import FACT_RULES
 from guardrails.sentences import split_sentences
 from scripts_library.loading import CampaignData
@@ -48,7 +47,7 @@ def _repetition(said: list[Said]) -> Score:
     """1 when no reply says, and no question asks, what an earlier one did."""
     asked: list[tuple[int, str]] = []
     for one in said:
-        if any(hit["name"] == _REPETITION for hit in check_reply(one.turn["reply"], one.rules)):
+        if any(hit["name"] == _REPETITION for hit in one.hits):
             return _score(_REPETITION, 0, f"turn {one.number} repeats an earlier reply", [one.number])
         for question in _questions(one.turn["reply"]):
             if before := next((number for number, earlier in asked if overlap(question, earlier) >= ALIKE), None):
@@ -77,7 +76,7 @@ def _diversity(said: list[Said]) -> Score:
 def _grounding(said: list[Said]) -> Score:
     """1 when no reply states a number, promise, result or claim that neither facts nor customer support."""
     for one in said:
-        for hit in check_reply(one.turn["reply"], one.rules):
+        for hit in one.hits:
             if hit["name"] in _FACTS:
                 return _score(
                     "knowledge_grounding", 0, f"turn {one.number}, {hit['name']}: “{hit['text']}”", [one.number]
