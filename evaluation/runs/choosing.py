@@ -26,6 +26,7 @@ def choose(
     language: str = "",
     products: Literal[1, 6, 15] = 1,
     follow_ups: Literal[0, 1, 2] = 0,
+    max_turns: int | None = None,
     seed: int = 0,
 ) -> ScenarioSet:
     """Return the scenarios of a run.
@@ -38,6 +39,7 @@ def choose(
         language: Only scenarios in this language.
         products: Products that the seller has; other than 1 for SalesLLM's rows.
         follow_ups: Sessions after a refusal, at most.
+        max_turns: Customer lines in a session at most, where a scenario allows more.
         seed: Draws peer products and TeleBot's pairs.
 
     Raises:
@@ -55,6 +57,8 @@ def choose(
         for one in found.scenarios
         if (not campaign or one.campaign == campaign) and (not language or one.language == language)
     ]
+    if max_turns is not None:
+        kept = [one.model_copy(update={"max_turns": min(one.max_turns, max_turns)}) for one in kept]
     found = replace(found, scenarios=tuple(kept))
     found = with_peers(found, products, seed) if products != 1 else found
     return with_follow_ups(found, follow_ups) if follow_ups else found

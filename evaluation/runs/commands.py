@@ -44,6 +44,9 @@ def run(
     language: Annotated[str, typer.Option("--language", "-l", help="Only scenarios in `en` or `zh`.")] = "",
     products: Annotated[Literal[1, 6, 15], typer.Option(help="Products that the seller has, for SalesLLM's rows.")] = 1,
     follow_ups: Annotated[Literal[0, 1, 2], typer.Option(help="Sessions after a refusal, at most.")] = 0,
+    max_turns: Annotated[
+        int | None, typer.Option(min=1, help="Customer lines in a session at most, where a scenario allows more.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the customers, and of what is drawn for scenarios.")] = 0,
     at_once: Annotated[
         int | None, typer.Option(min=1, max=256, help="Calls held at once; by default SALESMAN_LLM_PARALLEL.")
@@ -80,6 +83,7 @@ def run(
             language=language,
             products=products,
             follow_ups=follow_ups,
+            max_turns=max_turns,
             seed=seed,
         ),
         split=scenarios if scenarios in SPLITS else "",

@@ -1,5 +1,6 @@
 """Run units: many calls at once, each kept when it is finished; a killed run goes on where it was."""
 
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -233,6 +234,7 @@ def _about(order: Order, chosen: Sequence[Scenario], left_out: Sequence[str], se
             "variants": [variant.model_dump() for variant in order.variants],
             "split": order.split,
             "scenarios": [scenario.id for scenario in chosen],
+            "scenarios_hash": _hash(chosen),
             "customers": list(order.customers),
             "trials": order.trials,
             "seed": order.seed,
@@ -248,6 +250,14 @@ def _about(order: Order, chosen: Sequence[Scenario], left_out: Sequence[str], se
         "deadline": order.deadline,
         "started_at": _now(),
     }
+
+
+def _hash(scenarios: Sequence[Scenario]) -> str:
+    """Return a hash of scenarios: a run whose scenarios were edited meanwhile is another run."""
+    digest = hashlib.sha256()
+    for scenario in scenarios:
+        digest.update(scenario.model_dump_json().encode())
+    return digest.hexdigest()
 
 
 def _row(finding: Finding) -> dict[str, Any]:

@@ -32,5 +32,6 @@ def test_telebots_run_is_a_hundred_scripts_with_three_profiles_and_strategies_ea
 
 def test_follow_ups_are_sessions_after_a_refusal_and_peers_are_for_salesllms_rows(settings: Settings) -> None:
     assert {one.sessions for one in choose("dev", settings, follow_ups=2).scenarios} == {3}
+    assert {one.max_turns for one in choose("dev", settings, max_turns=3).scenarios} == {3}
     with pytest.raises(BadInput, match="SalesLLM"):
         choose("dev", settings, products=6)

@@ -31,6 +31,11 @@ def scenarios(count: int = 2) -> ScenarioSet:
     return ScenarioSet(tuple(one.model_copy(update={"max_turns": 4}) for one in found[:count]))
 
 
+def edited() -> ScenarioSet:
+    first, *others = scenarios().scenarios
+    return ScenarioSet((first.model_copy(update={"patience": 1}), *others))
+
+
 def order(**changes: object) -> Order:
     return replace(Order(VARIANTS, scenarios(), ["rule"], split="test"), **changes)  # type: ignore[arg-type]
 
@@ -117,6 +122,7 @@ def test_a_failed_call_is_held_anew(folder: Path, template_home: Path) -> None:
         ({"seed": 1}, "seed"),
         ({"trials": 2}, "trials"),
         ({"gate": "another"}, "gate"),
+        ({"scenarios": edited()}, "scenarios_hash"),
     ],
 )
 def test_a_folder_of_another_run_is_refused(
