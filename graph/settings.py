@@ -91,6 +91,10 @@ class Settings(BaseSettings):
         default="", description="An OpenAI-compatible server for the judge; empty runs it on this machine."
     )
     judge_api_key: SecretStr = Field(default=SecretStr(""), description="Its key, when it wants one.")
+    outcome_classifier: str = Field(
+        default="",
+        description="Folder of a classifier of outcomes that `salesman evaluate outcome-train` made, e.g. for Chinese; empty: the shipped English one.",
+    )
     think: bool = Field(default=False, description="Let the model think before it speaks; thoughts are never shown.")
 
 

