@@ -11,5 +11,5 @@ from evaluation.outcome import score
 @pytest.fixture(autouse=True, scope="package")
 def no_classifier() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(score, "load_classifier", lambda: SimpleNamespace(languages=("fr",)))
+        patch.setattr(score, "load_classifier", lambda _folder: SimpleNamespace(languages=("fr",)))
         yield
