@@ -51,6 +51,8 @@ class GuardContext:
     """Quantities of those slots: may be repeated back, never as our price, discount or term."""
     personal: tuple[str, ...] = ()
     """Personal data that may be said: what customer or profile gave, and the campaign's own contacts."""
+    heard: str = ""
+    """The customer's line that is answered."""
     earlier: tuple[str, ...] = ()
     """Earlier replies of this call, oldest first."""
     refused: bool = False

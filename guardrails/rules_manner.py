@@ -78,6 +78,14 @@ def _repetition(text: str, context: GuardContext) -> str | None:
     return text[:80] if substance and all(sentence in said for sentence in substance) else None
 
 
+def _echo(text: str, context: GuardContext) -> str | None:
+    """Return a sentence that the customer has just said, word for word; mirrored courtesies are shorter."""
+    plain = _plain(text)
+    long = len(plain) >= (8 if han_count(plain) > len(plain) / 3 else 16)
+    heard = (_plain(context.heard), *_sentences(context.heard))
+    return text[:80] if long and plain in heard else None
+
+
 _QUESTION = re.compile(r"[?？]+")
 _TAG = either(
     r"\b(?:right|okay|ok|isn't it|don't you|aren't you)\?+$",
@@ -161,6 +169,7 @@ MANNER_RULES: tuple[Rule, ...] = (
         _contact_after_opt_out,
     ),
     Rule("pressure", "high", "pressure or guilt, above all after the customer said no", "sentence", _pressure),
+    Rule("echo", "medium", "only repeats what the customer said", "sentence", _echo),
     Rule("over_length", "low", "the reply is too long", "reply", _over_length),
     Rule("repetition", "medium", "repeats an earlier reply", "reply", _repetition),
     Rule("two_questions", "low", "asks more than one question", "reply", _two_questions),

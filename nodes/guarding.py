@@ -27,6 +27,7 @@ def guard_context(state: CallState, resources: Resources) -> GuardContext:
         slots=slots,
         slot_quantities=allowed_quantities(slots.values()),
         personal=(*profile.values(), *(value for text in customer for value in find_personal(text))),
+        heard=state.get("customer", ""),
         earlier=tuple(turn["reply"] for turn in history),
         refused=state.get("refusals", 0) > 0,
         opted_out=state.get("move", {}).get("outcome") == "opted_out",

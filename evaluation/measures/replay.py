@@ -124,6 +124,7 @@ def _rules(
         slots=slots,
         slot_quantities=allowed_quantities(slots.values()),
         personal=(*profile.values(), *(value for text in heard for value in find_personal(text))),
+        heard=turn["customer"],
         earlier=tuple(earlier),
         asked_identity="asks_identity" in turn["why"].get("signals", []),
     )

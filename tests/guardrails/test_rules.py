@@ -14,6 +14,11 @@ EARLIER = {
     "zh": ("店铺套餐每月399元，您想先看一个样例吗？", "谢谢您！"),
 }
 
+HEARD = {
+    "en": "Nice to meet you. What do you do with the money you get?",
+    "zh": "您好，您好！你们收的钱都用到哪里去了？",
+}
+
 # rule, language, text, state, expected, why
 TABLE = [
     ("unsupported_quantity", "en", "It is 299 yuan a month.", "", True, "another price"),
@@ -116,6 +121,12 @@ TABLE = [
     ("pressure", "zh", "您再考虑考虑吧。", "refused", True, "pushes after a no"),
     ("pressure", "zh", "您再考虑考虑吧。", "", False, "no refusal yet"),
     ("pressure", "zh", "好的，理解。", "refused", False, "a courtesy"),
+    ("echo", "en", "What do you do with the money you get?", "", True, "the customer's own words"),
+    ("echo", "en", "Nice to meet you!", "", False, "a mirrored courtesy"),
+    ("echo", "en", "What do we do with the money? It pays for the storefront.", "", False, "an answer"),
+    ("echo", "zh", "你们收的钱都用到哪里去了？", "", True, "the customer's own words"),
+    ("echo", "zh", "您好，您好！", "", False, "a mirrored courtesy"),
+    ("echo", "zh", "钱用在线上店铺上。", "", False, "an answer"),
     ("over_length", "en", "Plain words. " * 30, "", True, "too long"),
     ("over_length", "en", "Plain words.", "", False, "short"),
     ("over_length", "zh", "平常的话。" * 30, "", True, "too long"),
@@ -136,7 +147,7 @@ TABLE = [
 
 @pytest.mark.parametrize(("name", "language", "text", "state", "expected", "why"), TABLE)
 def test_a_rule_catches_what_it_names_and_lets_the_rest_pass(name, language, text, state, expected, why):
-    context = replace(shop(language, state), earlier=EARLIER[language])
+    context = replace(shop(language, state), earlier=EARLIER[language], heard=HEARD[language])
     assert (name in {hit["name"] for hit in check_reply(text, context)}) is expected, why
 
 
