@@ -89,7 +89,7 @@ def compose(state: CallState, turn: Turn, started: float, first_sentence: float)
             "model_calls": use["calls"],
             "thought": draft.get("thought", ""),
             "blocked_text": "\n".join(dict.fromkeys(filter(None, [draft.get("blocked", ""), said.get("blocked", "")]))),
-            "error": said.get("error", ""),
+            "error": said.get("error", "") or understood.get("error", ""),
         },
     }
     if turn.answering != "scripts":

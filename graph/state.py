@@ -51,6 +51,8 @@ class Understood(TypedDict, total=False):
     signals: list[str]
     rules: list[RuleHit]
     """Marks on the customer's line."""
+    error: str
+    """Where the model alone should name the intent: why it did not."""
     ms: float
     use: ModelUse
 

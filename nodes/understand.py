@@ -76,11 +76,11 @@ def _classify(
     by = context.understanding.by
     if by == "classifier" or (by == "usual" and guess.confidence >= min(model.threshold, MODEL_CONFIDENCE)):
         return understood
-    chat_model, _ = resources.reach_model()
+    chat_model, why_not = resources.reach_model()
     if chat_model is None:
-        return understood
+        return understood | {"error": why_not} if by == "model" else understood
     started = time.monotonic()
-    timeout = min(MODEL_SECONDS, context.remaining() / 3)
+    timeout = context.remaining() / 2 if by == "model" else min(MODEL_SECONDS, context.remaining() / 3)
     asked = ask_model(chat_model, state["customer"], previous, data.intents, language, timeout)
     understood["use"] = {
         "calls": 1,
@@ -89,6 +89,8 @@ def _classify(
     }
     if asked:
         understood |= {"intent": asked.intent, "confidence": asked.confidence, "way": "model"}
+    elif by == "model":
+        understood["error"] = f"model: named no intent within {timeout:.1f} s"
     return understood
 
 

@@ -59,6 +59,16 @@ def test_the_classifier_alone_never_asks_the_model_and_the_model_alone_always_do
             assert turn["why"]["intent_way"] == by
 
 
+def test_a_model_that_names_no_intent_is_no_mixture_with_the_classifier(loaded_home: Path) -> None:
+    with FaultServer("ok", text="I hear you.", answer={"intent": "no such intent"}) as server:
+        settings = Settings(home=loaded_home, llm_base_url=server.base_url, _env_file=None)  # type: ignore[call-arg]
+        for by, told in (("usual", ""), ("model", "model: named no intent")):
+            calls = Calls(settings, understanding=Understanding(by=by))  # type: ignore[arg-type]
+            calls.start("lantern_local", call=by, language="en")
+            turn = calls.turn(by, "zxqv blorp?")
+            assert turn["why"]["error"].startswith(told) and bool(turn["why"]["error"]) == bool(told)
+
+
 def test_a_call_that_follows_another_knows_what_was_said_and_learnt(loaded_home: Path) -> None:
     with FaultServer("ok", text="I hear you.") as server:
         calls = Calls(Settings(home=loaded_home, llm_base_url=server.base_url, _env_file=None))  # type: ignore[call-arg]
