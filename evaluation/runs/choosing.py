@@ -34,7 +34,7 @@ def choose(
     Args:
         source: `train`, `dev`, `test`, `telebot` (100 scripts × 3 sampled profiles and strategies of one campaign and language),
             or a file: own YAML, or SalesLLM's JSONL.
-        settings: Name the library that TeleBot's seeds come from.
+        settings: Name the library that TeleBot's seeds come from, and whose campaigns own YAML may name.
         campaign: Only scenarios of this campaign.
         language: Only scenarios in this language.
         products: Products that the seller has; other than 1 for SalesLLM's rows.
@@ -51,7 +51,7 @@ def choose(
     elif source == TELEBOT:
         found = _telebot(settings, campaign, language, seed)
     else:
-        found = load_scenario_file(Path(source))
+        found = load_scenario_file(Path(source), settings)
     kept = [
         one
         for one in found.scenarios

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 from evaluation.scenarios.loading import bundled_scenarios, examine_file, split_ids
 from evaluation.scenarios.scenario_set import Finding
 from evaluation.scenarios.schema import Split
+from graph.settings import Settings
 
 
 class Reasons(TypedDict):
@@ -38,13 +39,17 @@ class Count(TypedDict):
     scenarios: int
 
 
-def check_file(path: Path) -> Report:
+def check_file(path: Path, settings: Settings) -> Report:
     """Check a file of scenarios: own YAML or SalesLLM's JSONL.
 
+    Args:
+        path: The file.
+        settings: Name the library whose campaigns own scenarios may name too.
+
     Raises:
-        BadInput: The file as a whole cannot be read.
+        BadInput: The file as a whole, or the library, cannot be read.
     """
-    found = examine_file(path)
+    found = examine_file(path, settings)
     return {
         "sound": [scenario.id for scenario in found.scenarios],
         "broken": _told(found.broken),

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from graph.settings import get_settings
 from graph.terminal import dump, say
 
 
@@ -35,7 +36,7 @@ def scenarios(
             numbers = " ".join(f"{row.get(split, 0):5}" for split in ("train", "dev", "test"))
             say(f"{campaign:18} {language:9} {tier:12} {numbers}")
         return
-    report = check_file(check)
+    report = check_file(check, get_settings())
     if as_json:
         dump(report)
         return

@@ -12,6 +12,8 @@ from evaluation.scenarios.salesllm import read_salesllm
 from evaluation.scenarios.scenario_set import Finding, ScenarioSet
 from evaluation.scenarios.schema import Scenario, Split
 from graph.errors import BadInput
+from graph.settings import Settings
+from nodes.resources import get_resources
 from scripts_library.loading import CampaignData, bundled, field_name, join_errors, load_campaign, schema_problems
 from scripts_library.problem import Problem
 from scripts_library.schema import Language
@@ -90,35 +92,36 @@ def load_split(split: Split) -> ScenarioSet:
     return ScenarioSet(tuple(scenarios[name] for name in ids))
 
 
-def load_scenario_file(path: Path, campaigns: Mapping[str, CampaignData] | None = None) -> ScenarioSet:
+def load_scenario_file(path: Path, settings: Settings | None = None) -> ScenarioSet:
     """Read a file of scenarios that is to be run.
 
     Args:
         path: Own YAML (`.yaml`, `.yml`: a list of scenarios) or SalesLLM's JSONL (`.jsonl`).
-        campaigns: Those that own scenarios may name; the bundled ones by default.
+        settings: Name the library whose campaigns own scenarios may name beside the bundled ones; it is opened only if one
+            does. None: the bundled ones alone.
 
     Returns:
         Its scenarios. SalesLLM's broken rows are left out and named: they are others' data.
 
     Raises:
         BadInput: An own file has errors: one line per error, all at once: `file:line: field: message (value) – way out`;
-            or the file cannot be read.
+            or the file, or the library, cannot be read.
     """
-    found = examine_file(path, campaigns)
+    found = examine_file(path, settings)
     if found.broken and path.suffix != ".jsonl":
         raise BadInput(join_errors(f"Scenarios {path}", [reason for row in found.broken for reason in row.reasons]))
     return found
 
 
-def examine_file(path: Path, campaigns: Mapping[str, CampaignData] | None = None) -> ScenarioSet:
+def examine_file(path: Path, settings: Settings | None = None) -> ScenarioSet:
     """Read a file of scenarios and keep what is wrong with each row beside those that can run.
 
     Args:
         path: As for `load_scenario_file`.
-        campaigns: As for `load_scenario_file`.
+        settings: As for `load_scenario_file`.
 
     Raises:
-        BadInput: The file as a whole cannot be read.
+        BadInput: The file as a whole, or the library, cannot be read.
     """
     if path.suffix == ".jsonl":
         return read_salesllm(path)
@@ -129,7 +132,17 @@ def examine_file(path: Path, campaigns: Mapping[str, CampaignData] | None = None
     document = read_yaml(path)
     if not isinstance(document.data, list) or not document.data:
         raise BadInput(f"{path}:1: file: no list of scenarios – begin each scenario with `- id:`")
-    return _own(document, document.data, bundled_campaigns() if campaigns is None else campaigns)
+    return _own(document, document.data, _known(document.data, settings))
+
+
+def _known(rows: list[object], settings: Settings | None) -> Mapping[str, CampaignData]:
+    """Return the bundled campaigns, with the library's where a row names one that is not bundled."""
+    shipped = bundled_campaigns()
+    named = [row.get("campaign") for row in rows if isinstance(row, dict)]
+    if settings is None or all(name in shipped for name in named if isinstance(name, str)):
+        return shipped
+    library = get_resources(settings).library
+    return {name: library.campaign(name) for name in library.campaigns()} | shipped
 
 
 def _own(document: Document, rows: list[object], campaigns: Mapping[str, CampaignData]) -> ScenarioSet:

@@ -1,15 +1,21 @@
 """Own scenario files: every error at once, with file, line and field."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
+from evaluation.runs.choosing import choose
 from evaluation.scenarios.commands import scenarios
 from evaluation.scenarios.loading import examine_file, load_scenario_file
 from graph.errors import BadInput
+from graph.settings import get_settings
+from nodes.resources import get_resources
+from scripts_library.library import Library
+from scripts_library.loading import bundled
 from tests.evaluation.scenarios.conftest import Write, chinese, english
 
 GOOD = """\
@@ -133,6 +139,37 @@ def test_the_checker_takes_own_files_and_speaks_plainly(tmp_path: Path) -> None:
     text = ask("--check", str(own(tmp_path, GOOD + GOOD.replace("id: one", "id: two").replace("easy", "x"))))
     assert "1 can run (0 of them with a warning), 1 broken" in text
     assert "broken   two: " in text and "own.yaml:19: [two].tier" in text
+
+
+@pytest.fixture
+def library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Library:
+    """The home's library, with nothing but a campaign of the user's own in it."""
+    monkeypatch.setenv("SALESMAN_BUNDLED", "false")
+    folder = tmp_path / "corner_shops"
+    shutil.copytree(bundled()["lantern_local"], folder)
+    campaign = (folder / "campaign.yaml").read_text(encoding="utf-8")
+    (folder / "campaign.yaml").write_text(campaign.replace("lantern_local", "corner_shops"), encoding="utf-8")
+    (folder / "scripts.yaml").write_text("[]", encoding="utf-8")
+    library = get_resources(get_settings()).library
+    library.load(folder, "ada")
+    return library
+
+
+def test_own_scenarios_may_be_of_a_campaign_of_the_users_library(library: Library, tmp_path: Path) -> None:
+    assert "corner_shops" in library.campaigns()
+    path = own(tmp_path, GOOD.replace("lantern_local", "corner_shops").replace("  products: 6\n", ""))
+    assert "1 can run (0 of them with a warning), 0 broken" in ask("--check", str(path))
+    (scenario,) = choose(str(path), get_settings()).scenarios
+    assert scenario.campaign == "corner_shops"
+    with pytest.raises(BadInput, match=r"unknown strategy .greed-first. – did you mean need-first\?"):
+        choose(str(own(tmp_path, path.read_text().replace("need-first", "greed-first"))), get_settings())
+    with pytest.raises(BadInput, match=r"unknown campaign .corner_shop. – did you mean corner_shops\?"):
+        choose(str(own(tmp_path, GOOD.replace("lantern_local", "corner_shop"))), get_settings())
+
+
+def test_scenarios_of_bundled_campaigns_open_no_library(own_home: Path, tmp_path: Path) -> None:
+    assert "1 can run" in ask("--check", str(own(tmp_path, GOOD)))
+    assert not own_home.exists()
 
 
 def test_without_a_file_the_bundled_ones_are_counted() -> None:
