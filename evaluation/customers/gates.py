@@ -8,7 +8,7 @@ Source: SalesLLM, arXiv 2604.07054 (role inversion per reply); persona drift, pr
 
 import re
 from collections.abc import Collection, Iterable
-from itertools import chain, pairwise
+from itertools import chain, count, pairwise
 
 from evaluation.customers.overlap import tokens
 from evaluation.measures.metric import Metric, Score
@@ -87,14 +87,15 @@ def customer_scores(result: CallResult, scenario: Scenario, inverted: Collection
     """Return the gates of one call.
 
     Args:
-        result: A finished call; its sessions are read as one, each with its own numbers of turns.
+        result: A finished call; its sessions are read as one.
         scenario: Who the customer should have been.
         inverted: Turns in which a judge heard the customer speak as the seller; added to what the rules find.
 
     Returns:
-        One score for each of `METRICS`; value None where the customer said nothing.
+        One score for each of `METRICS`; value None where the customer said nothing. Turns are numbered through all sessions,
+        as in `evaluation.measures.replay`.
     """
-    sessions = [session["turns"] for session in result["sessions"]]
+    sessions = _numbered_through(result)
     spoken = [turn for turn in chain.from_iterable(sessions) if turn.get("customer")]
     if not spoken:
         return [
@@ -113,6 +114,11 @@ def customer_scores(result: CallResult, scenario: Scenario, inverted: Collection
         _once("customer_leak", leaks),
         _share("customer_repetition", again, len(spoken)),
     ]
+
+
+def _numbered_through(result: CallResult) -> list[list[TurnRecord]]:
+    numbers = count()
+    return [[{**turn, "turn": next(numbers)} for turn in session["turns"]] for session in result["sessions"]]
 
 
 def _inverted(turns: list[TurnRecord]) -> Iterable[tuple[int, str]]:

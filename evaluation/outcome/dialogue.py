@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from evaluation.outcome.classes import IntentClass, of_call, of_donation
@@ -17,7 +18,7 @@ from scripts_library.schema import Language
 class Exchange:
     """What the agent said and what the customer answered; either may be empty.
 
-    turn: turn of the call whose customer line this is (from 0).
+    turn: turn of the call whose customer line this is (from 0), numbered through all sessions.
     acts: what was done in it, e.g. `customer:agree-donation`; None where nobody labelled it.
     """
 
@@ -114,17 +115,19 @@ def exchanges_of_records(
 
     Args:
         sessions: The call's records, in order.
-        intents: (session, turn) → what the customer's line was meant as.
+        intents: (session, its turn) → what the customer's line was meant as.
     """
     meant = intents or {}
     found: list[Exchange] = []
-    for number, session in enumerate(sessions):
+    numbers = count()
+    for session, record in enumerate(sessions):
         agent, last = "", -1
-        for turn in session["turns"]:
+        for turn in record["turns"]:
+            last = next(numbers)
             if line := turn.get("customer", ""):
-                intent = meant.get((number, turn["turn"]))
-                found.append(Exchange(agent, line, turn["turn"], frozenset({f"customer:{intent}"}) if intent else None))
-            agent, last = turn.get("reply", ""), turn["turn"]
+                intent = meant.get((session, turn["turn"]))
+                found.append(Exchange(agent, line, last, frozenset({f"customer:{intent}"}) if intent else None))
+            agent = turn.get("reply", "")
         if agent:
             found.append(Exchange(agent, "", last))
     return tuple(found)

@@ -228,3 +228,20 @@ def test_repetition_counts_a_line_that_came_before_but_not_a_short_one() -> None
     call = result(("How much is it?", "199"), ("Ok", "Good"), ("how much is it", "199"), ("OK!", "Good"))
     assert score("customer_repetition", call)["turns"] == [3]
     assert score("customer_repetition", call)["value"] == 0.25
+
+
+def test_two_sessions_count_apart_and_their_turns_are_numbered_through() -> None:
+    call = result(("How can I help you?", "Pardon?"), ("How much is it a month?", "199"), ("My propensity is low", "?"))
+    again = record(("How can I help you?", "Pardon?"), ("我想问一下多少钱", "199"))
+    call["sessions"].append(again)
+    call["notes"].append([])
+    expected = {
+        "customer_role_inversion": (2 / 5, [1, 5]),
+        "customer_inverted_call": (1.0, [1, 5]),
+        "customer_drift": (1 / 5, [6]),
+        "customer_leak": (1.0, [3]),
+    }
+    for metric, (value, turns) in expected.items():
+        found = score(metric, call)
+        assert (found["value"], found["turns"]) == (pytest.approx(value), turns), metric
+    assert score("customer_role_inversion", call, inverted=[6])["turns"] == [1, 5, 6]

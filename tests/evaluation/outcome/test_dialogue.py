@@ -51,7 +51,7 @@ def test_records_of_several_sessions_are_read_in_order() -> None:
     assert [(one.agent, one.customer, one.turn) for one in found] == [
         (made.GREETING, "What is it?", 1),
         ("A lamp.", "", 1),
-        ("Me again.", "Fine.", 1),
+        ("Me again.", "Fine.", 3),
     ]
     assert found[2].acts == {"customer:agree"} and found[0].acts is None
 
