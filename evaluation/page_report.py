@@ -7,6 +7,7 @@ import streamlit as st
 
 from evaluation.page_report_calls import calls_behind
 from evaluation.page_report_charts import curve, intervals
+from evaluation.page_report_more import more
 from evaluation.report.build import HEADLINE, report_of
 from evaluation.report.html import page_of
 from evaluation.report.numbers import interval, p_value
@@ -58,7 +59,7 @@ def run_report(folder: Path) -> None:
         st.warning(t("report.nothing"))
         return
     _figures(table, report)
-    _more(report)
+    more(report)
     st.download_button(
         t("report.download"),
         guarded("viewer", lambda: page_of(report, table, folder.name).encode()),
@@ -179,37 +180,3 @@ def _curves(report: Report, metric: str) -> None:
             st.markdown(f"**{t('report.against_turns')}**")
             points = {name: its["points"] for name, its in against["variants"].items()}
             curve(points, "turns", t("report.turns_axis"), report["metrics"][metric]["unit"])
-
-
-def _more(report: Report) -> None:
-    with st.expander(t("report.rules")):
-        rows = [
-            {
-                t("report.column_rule"): rule.replace("_", " "),
-                t("report.column_variant"): variant,
-                t("report.column_said"): hit["said"],
-                t("report.column_blocked"): hit["blocked"],
-                t("report.column_n"): len(hit["units"]),
-            }
-            for rule, by_variant in sorted(report["rules"].items())
-            for variant, hit in by_variant.items()
-        ]
-        if rows:
-            st.dataframe(rows, hide_index=True, width="stretch")
-        else:
-            st.caption(t("report.no_rules"))
-    with st.expander(t("report.all_metrics")):
-        st.dataframe(
-            [
-                {
-                    t("report.column_metric"): metric["label"],
-                    t("report.column_variant"): variant,
-                    t("report.column_mean"): interval(figure, metric["unit"]),
-                    t("report.column_n"): figure["n"],
-                }
-                for metric in report["metrics"].values()
-                for variant, figure in metric["variants"].items()
-            ],
-            hide_index=True,
-            width="stretch",
-        )

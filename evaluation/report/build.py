@@ -23,6 +23,8 @@ HEADLINE = (
     "bought_lie",
 )
 """What is broken down by tier, language and customer."""
+GATES = "customer"
+"""The group of metrics that tell of the customers themselves; broken down by customer too."""
 
 
 def build_report(run: Run, tell: Callable[[int, int], None] = lambda _done, _total: None) -> dict[str, Any]:
@@ -45,6 +47,7 @@ def report_of(table: Table, run: Run) -> dict[str, Any]:
     valued = {name for row in table.rows for name, score in row.scores.items() if score["value"] is not None}
     headline = [name for name in HEADLINE if name in valued]
     shown = {name: table.metrics[name] for name in [*headline, *table.metrics] if name in valued}
+    gates = [name for name, metric in shown.items() if metric.group == GATES]
     pairs = compare(table, shown)
     report: dict[str, Any] = {
         "version": VERSION,
@@ -84,7 +87,7 @@ def report_of(table: Table, run: Run) -> dict[str, Any]:
         "pass_k": pass_k(table),
         "by_tier": by_dimension(table, "tier", headline),
         "by_language": by_dimension(table, "language", headline),
-        "by_customer": by_dimension(table, "customer", headline),
+        "by_customer": by_dimension(table, "customer", [*headline, *gates]),
         "score_against_turns": turns(table, "score" if "score" in shown else "success"),
         "rank_correlation": ranks(table, headline),
         "rules": rule_hits(table),

@@ -50,7 +50,7 @@ def page_of(report: dict[str, Any], table: Table, name: str) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"number": numbers.number, "interval": numbers.interval, "p_value": numbers.p_value}
-    environment.filters |= {"groupby_pair": _by_pair, "of_group": _of_group}
+    environment.filters |= {"groupby_pair": _by_pair, "of_group": _of_group, "only": _only}
     environment.globals |= {"scale_of": charts.scale_of, "bar": charts.bar, "lines": charts.lines}
     return environment.get_template("report.html").render(
         report=report,
@@ -76,6 +76,11 @@ def _by_pair(rows: list[dict[str, Any]]) -> list[tuple[tuple[str, str], list[dic
 
 def _of_group(metrics: dict[str, dict[str, Any]], group: str) -> list[str]:
     return [name for name, metric in metrics.items() if metric["group"] == group]
+
+
+def _only(by_metric: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """Return a breakdown of some metrics alone."""
+    return {name: levels for name, levels in by_metric.items() if name in names}
 
 
 def _hash(text: str) -> str:

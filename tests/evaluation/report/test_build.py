@@ -108,6 +108,15 @@ def test_breakdowns_hold_what_their_level_says(report: dict[str, Any]) -> None:
     assert report["by_language"]["success"]["en"]["b"]["n"] == 8
 
 
+def test_each_kind_of_customer_has_its_own_quality_gates(tmp_path: Path) -> None:
+    results = [call("a", scenario, 0, won=True, customer=kind) for scenario in range(3) for kind in ("rule", "persona")]
+    results[1]["sessions"][0]["turns"][1]["customer"] = "How can I help you today?"
+    found = build_report(made_run(tmp_path, results))["by_customer"]
+    calls = found["customer_inverted_call"]
+    assert (calls["rule"]["a"]["mean"], calls["persona"]["a"]["mean"]) == (0.0, pytest.approx(1 / 3))
+    assert {"customer_role_inversion", "customer_drift", "customer_leak", "customer_repetition"} <= set(found)
+
+
 def test_the_report_is_plain_json_and_the_same_again(report: dict[str, Any], run: Run) -> None:
     again = build_report(read_run(run.folder))
     assert json.dumps(report, allow_nan=False) == json.dumps(again, allow_nan=False)

@@ -88,3 +88,9 @@ def test_a_run_of_which_nothing_was_finished_says_so(own_home: Path) -> None:
     error = {"boundary": "customer", "message": "said nothing"}
     write(own_home, [made.result(scenario="s-0", error=error)])  # type: ignore[arg-type]
     assert "No call was finished" in shown(scored(opened()))
+
+
+def test_what_else_a_report_holds_is_there_too(own_home: Path) -> None:
+    write(own_home, both())
+    app = scored(opened())
+    assert "Customers' quality gates" in [entry.label for entry in app.expander]
