@@ -87,7 +87,7 @@ def run(
             seed=seed,
         ),
         split=scenarios if scenarios in SPLITS else "",
-        customers=[kind.strip() for kind in customers.split(",") if kind.strip()],
+        customers=list(dict.fromkeys(kind.strip() for kind in customers.split(",") if kind.strip())),
         trials=trials,
         limit=limit,
         seed=seed,

@@ -1,6 +1,5 @@
 """Hold one unit: a customer and the served graph, through the one door."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -50,7 +49,7 @@ def hold(calls: Calls, unit: Unit, make_customer: MakeCustomer, attempt: int) ->
     Returns:
         The result; a failure stands in its `error`, with the boundary where it happened, and keeps what was said until then.
     """
-    started, held = time.monotonic(), _Held([], [])
+    held = _Held([], [])
     error: Failure | None = None
     try:
         for session in range(unit.scenario.sessions):
@@ -72,7 +71,9 @@ def hold(calls: Calls, unit: Unit, make_customer: MakeCustomer, attempt: int) ->
         "notes": notes,
         "stopped": held.stopped,
         "error": error,
-        "seconds": round(time.monotonic() - started, 3),
+        "seconds": round(
+            sum(turn["latency_ms"]["total"] for record in held.records for turn in record["turns"]) / 1000, 3
+        ),
     }
 
 
@@ -81,7 +82,7 @@ def _session(calls: Calls, unit: Unit, make_customer: MakeCustomer, call: str, a
     try:
         customer = make_customer(held.records)
     except Exception as error:
-        raise Broken("customer", _told(error)) from error
+        raise _of_customer(error) from error
     record = _begin(calls, unit, call, after)
     held.records.append(record)
     held.customers.append(customer)
@@ -135,10 +136,15 @@ def _next_line(customer: Customer, record: ConversationRecord) -> str | None:
     try:
         line = customer.next_line(record)
     except Exception as error:
-        raise Broken("customer", _told(error)) from error
+        raise _of_customer(error) from error
     if line is not None and not line.strip():
         raise Broken("customer", "the customer said an empty line")
     return line
+
+
+def _of_customer(error: Exception) -> Broken:
+    """Book what broke in a customer: on its model server, if it has one that does not answer, else on the customer."""
+    return Broken("server" if isinstance(error, ModelUnavailable) else "customer", _told(error))
 
 
 def _answer(calls: Calls, call: str, line: str, number: int) -> TurnRecord:

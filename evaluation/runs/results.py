@@ -40,3 +40,4 @@ class CallResult(TypedDict):
     stopped: Stopped
     error: Failure | None
     seconds: float
+    """That the agent's turns took, of all sessions."""

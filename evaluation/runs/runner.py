@@ -51,6 +51,7 @@ class Order:
     variants: Sequence[Variant]
     scenarios: ScenarioSet
     customers: Sequence[str]
+    """Kinds, each once."""
     split: str = ""
     """`train`, `dev`, `test`, or empty for scenarios of a file."""
     trials: int = 1
@@ -110,7 +111,10 @@ def run(order: Order, folder: Path, settings: Settings, tell: Tell = lambda _pro
         BadInput: Nothing to run, or the folder holds another run or is in use.
         ModelUnavailable: The model server failed `SERVER_FAILURES` calls in a row. What was held is kept.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{folder} cannot be made a run's folder ({error.strerror}); give another --out.") from error
     with locked(folder):
         scenarios, left_out = _playable(order, settings)
         chosen = scenarios[: order.limit]
@@ -178,12 +182,12 @@ def _work_off(jobs: Sequence[Job], at_once: int, path: Path, progress: Progress,
         try:
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
-                for one in done:
-                    result = one.result()
+                results = [one.result() for one in done]
+                for result in results:
                     append_line(path, result)
                     progress.add(result)
-                    tell(progress)
-                    error = result["error"]
+                tell(progress)
+                for error in (result["error"] for result in results):
                     in_row = in_row + 1 if error and error["boundary"] == "server" else 0
                     if error and in_row >= SERVER_FAILURES:
                         raise ModelUnavailable(
@@ -191,10 +195,11 @@ def _work_off(jobs: Sequence[Job], at_once: int, path: Path, progress: Progress,
                             "start the server and give the same command again."
                         )
                 running |= {pool.submit(job) for job in islice(waiting, at_once - len(running))}
-        except BaseException:
-            for one in running:
-                one.cancel()
-            raise
+        finally:
+            stopped = [one for one in running if not one.cancel()]
+            for one in wait(stopped).done if stopped else ():
+                if not one.exception():
+                    append_line(path, one.result())
 
 
 def _playable(order: Order, settings: Settings) -> tuple[list[Scenario], list[str]]:
@@ -241,13 +246,14 @@ def _about(order: Order, chosen: Sequence[Scenario], left_out: Sequence[str], se
             "gate": order.gate,
             "models": {variant.name: model_label(variant.settings(settings)) for variant in order.variants},
             "customer_model": settings.judge,
+            "think": settings.think,
+            "deadline": order.deadline,
         },
         "left_out": list(left_out),
         "broken": [_row(finding) for finding in order.scenarios.broken],
         "warnings": [_row(finding) for finding in order.scenarios.warnings],
         "program": version("ai-salesman"),
         "at_once": order.at_once,
-        "deadline": order.deadline,
         "started_at": _now(),
     }
 

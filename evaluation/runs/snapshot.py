@@ -66,6 +66,6 @@ def fill_home(folder: Path, settings: Settings) -> None:
 
     with open_library(settings, get_resources(settings).embedder) as library:
         held = library.campaigns()
-        for campaign in sorted((folder / CAMPAIGNS).iterdir()):
+        for campaign in sorted(path for path in (folder / CAMPAIGNS).glob("*") if path.is_dir()):
             if campaign.name not in held:
                 library.load(campaign, "evaluation")

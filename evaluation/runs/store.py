@@ -52,7 +52,8 @@ class Run:
     @cached_property
     def campaigns(self) -> dict[str, CampaignData]:
         """Its campaigns by name, with their scripts."""
-        return {folder.name: load_campaign(folder) for folder in sorted((self.folder / CAMPAIGNS).iterdir())}
+        folders = sorted(path for path in (self.folder / CAMPAIGNS).glob("*") if path.is_dir())
+        return {folder.name: load_campaign(folder) for folder in folders}
 
 
 def read_run(folder: Path) -> Run:
@@ -63,7 +64,13 @@ def read_run(folder: Path) -> Run:
     """
     if not (folder / ABOUT).is_file():
         raise BadInput(f"{folder} is no run: it holds no {ABOUT}; `salesman evaluate run --out {folder}` makes one.")
-    about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        about["asked"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            f"{folder / ABOUT} is not what a run writes ({type(error).__name__}); give a run's folder."
+        ) from error
     return Run(folder, about, list(results_of(folder).values()))
 
 

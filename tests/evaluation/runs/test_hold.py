@@ -10,6 +10,7 @@ from evaluation.runs.hold import hold
 from evaluation.runs.units import Unit
 from evaluation.runs.variants import AS_SERVED
 from evaluation.scenarios.schema import Scenario, Success
+from graph.errors import ModelUnavailable
 from graph.records import ConversationRecord
 from graph.session import Calls
 from graph.settings import Settings
@@ -85,6 +86,14 @@ def test_a_broken_customer_is_no_fault_of_the_agent(calls: Calls, line: Callable
     assert result["error"] is not None
     assert result["error"]["boundary"] == "customer" and told in result["error"]["message"]
     assert len(result["sessions"][0]["turns"]) == 1, "what was said until then is kept"
+
+
+def test_a_customers_dead_model_is_booked_on_the_server(calls: Calls) -> None:
+    def dead(_: object) -> Talker:
+        raise ModelUnavailable("the customer's model is gone")
+
+    error = hold(calls, unit_of(), dead, 0)["error"]
+    assert error is not None and error["boundary"] == "server"
 
 
 def test_a_customer_who_cannot_be_made_is_booked_on_the_customer(calls: Calls) -> None:

@@ -167,6 +167,26 @@ def test_a_dead_server_ends_the_run_keeps_what_was_held_and_the_same_command_goe
     assert len(done.results) == 4 and not any(result["error"] for result in done.results)
 
 
+def test_a_server_that_dies_under_many_calls_loses_none_of_them(folder: Path, template_home: Path) -> None:
+    for name in ("calls.jsonl", "run.json"):
+        (folder / name).unlink()
+    asked = order(variants=(Variant(name="c"), Variant(name="d")), at_once=4)
+    with FaultServer("500", text="I see.") as server:
+        settings = settings_with(template_home, llm_base_url=server.base_url, llm_model="m")
+        with pytest.raises(ModelUnavailable):
+            run(asked, folder, settings)
+        assert len(units(folder)) == 4, "every call that was under way is booked"
+        server.behave("ok")
+        done = run(asked, folder, settings)
+    assert not any(result["error"] for result in done.results)
+
+
+def test_a_file_cannot_be_a_runs_folder(tmp_path: Path, template_home: Path) -> None:
+    (tmp_path / "file").write_text("x", "utf-8")
+    with pytest.raises(BadInput, match="another --out"):
+        run(order(), tmp_path / "file", settings_with(template_home))
+
+
 def test_broken_scenarios_are_counted_in_the_run(folder: Path, template_home: Path) -> None:
     for name in ("calls.jsonl", "run.json"):
         (folder / name).unlink()

@@ -32,6 +32,13 @@ def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
         locked(tmp_path)
 
 
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"asked"'])
+def test_a_run_json_of_something_else_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "run.json").write_text(text, "utf-8")
+    with pytest.raises(BadInput, match=r"run\.json is not what a run writes"):
+        read_run(tmp_path)
+
+
 def test_a_folder_that_is_no_run_is_refused_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="evaluate run"):
         read_run(tmp_path)
