@@ -146,7 +146,7 @@ def _differences(report: Report, metric: str) -> None:
         return
     st.subheader(t("report.differences"))
     st.caption(t("report.differences_note"))
-    for row in rows:
+    for row in (row for row in rows if not row["customer"]):
         clear = row["p_holm"] < 0.05
         good = (row["difference"] > 0) == (report["metrics"][metric]["better"] == "higher")
         names = {"a": plain(row["a"]), "b": plain(row["b"])}
@@ -155,6 +155,7 @@ def _differences(report: Report, metric: str) -> None:
         [
             {
                 t("report.column_pair"): f"{row['b']} − {row['a']}",
+                t("report.by_customer"): row["customer"] or t("report.every_customer"),
                 t("report.column_difference"): interval(row, row["unit"], "difference"),
                 t("report.column_p"): p_value(row["p"]),
                 t("report.column_holm"): p_value(row["p_holm"]),

@@ -14,7 +14,7 @@
 `arm` is needed, the others as far as there are some: 1 or 0, empty where it is not known. `seconds` makes the figures of calls
 over 20 seconds, which about three turns take: they leave out who would have hung up on anybody.
 
-Sources: TeleBot, table 3; REPO, arXiv 2510.04214. Intervals: Newcombe 1998 (difference), Katz et al. 1978 (ratio).
+Sources: TeleBot, table 3 (it publishes follow-up and visit of the long calls only); REPO, arXiv 2510.04214. Intervals: Newcombe 1998 (difference), Katz et al. 1978 (ratio).
 """
 
 import csv
@@ -53,7 +53,9 @@ class Rate:
 RATES = (
     Rate("high_intention", "high_intention", "High intention", False),
     Rate("high_intention_20s", "high_intention", "High intention, calls over 20 s", True),
+    Rate("follow_up", "follow_up", "Follow-up", False),
     Rate("follow_up_20s", "follow_up", "Follow-up, calls over 20 s", True),
+    Rate("visit", "visit", "Visit within 7 days", False),
     Rate("visit_20s", "visit", "Visit within 7 days, calls over 20 s", True),
     Rate("ai_suspicion", "ai_suspicion", "AI suspicion", False, "lower"),
     Rate("response", "responded", "Response", False),
@@ -73,30 +75,50 @@ def compare_arms(path: Path, base: str = "") -> dict[str, Any]:
     Returns:
         `base`; `arms` (conversations by arm); `rates`: by rate `label`, `better`, `arms` (by arm `hits`, `of`, `rate`, `low`,
         `high`) and `against_base` (by other arm `difference` with its interval, `lift` (relative) with its interval, None
-        without a hit in both arms, `test`, `p`, and `p_holm` over all rates and arms).
+        without a hit in both arms, `test`, `p`, and `p_holm` over all rates and arms); `left_out`: why, by rate that cannot be
+        told.
 
     Raises:
         BadInput: Unreadable, columns missing, values that are no 0 or 1, fewer than two arms; all rows at once.
     """
-    rows = _read(path)
+    columns, rows = _read(path)
     arms = list(dict.fromkeys(row[ARM] for row in rows))
     base = base or arms[0]
     if base not in arms or len(arms) < 2:
         raise BadInput(f"{path}: arms {', '.join(arms)}; expected two or more, '{base}' among them.")
-    rates = {rate.name: found for rate in RATES if (found := _rate(rate, rows, arms, base))}
+    told = [(rate, _left_out(rate, columns, rows, arms)) for rate in RATES]
+    rates = {rate.name: _rate(rate, rows, arms, base) for rate, reason in told if not reason}
     tests = [test for found in rates.values() for test in found["against_base"].values()]
     for test, p in zip(tests, holm([test["p"] for test in tests]), strict=True):
         test["p_holm"] = p
-    return {"base": base, "arms": {arm: sum(row[ARM] == arm for row in rows) for arm in arms}, "rates": rates}
+    return {
+        "base": base,
+        "arms": {arm: _count(rows, arm) for arm in arms},
+        "rates": rates,
+        "left_out": {rate.name: {"label": rate.label, "reason": reason} for rate, reason in told if reason},
+    }
 
 
-def _rate(rate: Rate, rows: Sequence[Row], arms: Sequence[str], base: str) -> dict[str, Any] | None:
+def _left_out(rate: Rate, columns: Sequence[str], rows: Sequence[Row], arms: Sequence[str]) -> str:
+    """Return why a rate cannot be told; empty where it can."""
+    needed = (rate.column, SECONDS) if rate.over_20 else (rate.column,)
+    if missing := [column for column in needed if column not in columns]:
+        return f"no column {' and no column '.join(missing)}"
+    known = _known(rate, rows)
+    if without := [arm for arm in arms if not _count(known, arm)]:
+        long = f" over {LONG:g} s" if rate.over_20 else ""
+        return f"no conversation{long} with a known {rate.column} in {', '.join(without)}"
+    return ""
+
+
+def _known(rate: Rate, rows: Sequence[Row]) -> list[Row]:
     known = [row for row in rows if row.get(rate.column) is not None]
-    if rate.over_20:
-        known = [row for row in known if (row.get(SECONDS) or 0.0) > LONG]
+    return [row for row in known if (row.get(SECONDS) or 0.0) > LONG] if rate.over_20 else known
+
+
+def _rate(rate: Rate, rows: Sequence[Row], arms: Sequence[str], base: str) -> dict[str, Any]:
+    known = _known(rate, rows)
     shares = {arm: Share(sum(row[rate.column] for row in known if row[ARM] == arm), _count(known, arm)) for arm in arms}
-    if not all(share.of for share in shares.values()):
-        return None
     return {
         "label": rate.label,
         "better": rate.better,
@@ -176,7 +198,7 @@ def sample_size(base: float, lift: float, power: float = POWER, alpha: float = A
     return ceil((spread / (other - base)) ** 2)
 
 
-def _read(path: Path) -> list[Row]:
+def _read(path: Path) -> tuple[Sequence[str], list[Row]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file)
@@ -193,7 +215,7 @@ def _read(path: Path) -> list[Row]:
         raise BadInput("\n".join([*errors[:MOST_ERRORS], *more]))
     if not rows:
         raise BadInput(f"{path}: holds no conversation; give a row for each.")
-    return rows
+    return names, rows
 
 
 def _row(path: Path, number: int, raw: Mapping[str, str | None], errors: list[str]) -> Row:

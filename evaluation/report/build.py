@@ -62,7 +62,7 @@ def report_of(table: Table, run: Run) -> dict[str, Any]:
             "rounds": statistics.ROUNDS,
             "seed": statistics.SEED,
             "p": "sign-flip permutation of scenarios, two-sided",
-            "correction": "Holm, over all comparisons of a group of metrics in which some pair differs",
+            "correction": "Holm, over all comparisons of a group of metrics in which some pair differs; each kind of customer is a family apart",
         },
         "variants": {
             name: {"calls": sum(result["variant"] == name for result in _results(table))} for name in table.variants

@@ -71,7 +71,7 @@ def _summary(found: dict[str, Any]) -> list[str]:
         for variant, figure in metric["variants"].items():
             lines.append(f"{name:22} {variant:18} {interval(figure, metric['unit'])}  n={figure['n']}")
     for row in found["pairs"]:
-        if row["metric"] in found["by_tier"]:
+        if row["metric"] in found["by_tier"] and not row["customer"]:
             shown = interval(row, row["unit"], "difference")
             lines.append(
                 f"{row['metric']:22} {row['b']} − {row['a']}: {shown}  p={p_value(row['p'])} Holm {p_value(row['p_holm'])}"
@@ -141,6 +141,8 @@ def ab(
     for rate in found["rates"].values():
         for line in _rate(rate, found["base"]):
             say(line)
+    for rate in found["left_out"].values():
+        say(f"left out: {rate['label']}: {rate['reason']}")
 
 
 def _rate(rate: dict[str, Any], base: str) -> list[str]:

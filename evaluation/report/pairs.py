@@ -11,10 +11,10 @@ from evaluation.report.table import Row, Table
 SAME = 1e-12
 
 
-def matched(table: Table, first: str, second: str) -> list[tuple[Row, Row]]:
+def matched(table: Table, first: str, second: str, **where: str) -> list[tuple[Row, Row]]:
     """Return the calls of two variants that share scenario, customer and trial, in that order."""
-    theirs = {row.pair: row for row in table.where(variant=second)}
-    return [(row, theirs[row.pair]) for row in table.where(variant=first) if row.pair in theirs]
+    theirs = {row.pair: row for row in table.where(variant=second, **where)}
+    return [(row, theirs[row.pair]) for row in table.where(variant=first, **where) if row.pair in theirs]
 
 
 def differences(pairs: Sequence[tuple[Row, Row]], metric: str) -> tuple[list[float], list[str]]:
@@ -30,22 +30,30 @@ def differences(pairs: Sequence[tuple[Row, Row]], metric: str) -> tuple[list[flo
 def compare(table: Table, metrics: Mapping[str, Metric]) -> list[dict[str, Any]]:
     """Return every pair of variants on every metric: `b` less `a`, with interval, p, Holm's p, and what could be found at all.
 
-    Holm's family is a group of metrics, over all pairs of variants. A comparison in which no pair differs cannot become
+    First over all customers (`customer` is empty), then, where there are several kinds, over each kind's calls alone. Holm's
+    family is a group of metrics over all pairs of variants, for all customers and for each kind apart. A comparison in which no pair differs cannot become
     significant, whatever the level, and so does not count (Tarone, A modified Bonferroni method for discrete data, 1990).
     """
+    kinds = table.levels("customer")
     found = [
-        row for first, second in combinations(table.variants, 2) for row in _compared(table, first, second, metrics)
+        row
+        for customer in ["", *(kinds if len(kinds) > 1 else [])]
+        for first, second in combinations(table.variants, 2)
+        for row in _compared(table, first, second, customer, metrics)
     ]
-    for group in dict.fromkeys(row["group"] for row in found):
-        family = [row for row in found if row["group"] == group and row["differ"]]
+    for customer, group in dict.fromkeys((row["customer"], row["group"]) for row in found):
+        family = [row for row in found if (row["customer"], row["group"]) == (customer, group) and row["differ"]]
         for row, p in zip(family, statistics.holm([row["p"] for row in family]), strict=True):
             row["p_holm"] = p
     return found
 
 
-def _compared(table: Table, first: str, second: str, metrics: Mapping[str, Metric]) -> Iterator[dict[str, Any]]:
-    pairs = matched(table, first, second)
-    cell = table.cell([row for pair in pairs for row in pair], pair=f"{first} → {second}")
+def _compared(
+    table: Table, first: str, second: str, customer: str, metrics: Mapping[str, Metric]
+) -> Iterator[dict[str, Any]]:
+    where = {"customer": customer} if customer else {}
+    pairs = matched(table, first, second, **where)
+    cell = table.cell([row for pair in pairs for row in pair], pair=f"{first} → {second}", **where)
     for name, metric in metrics.items():
         values, scenarios = differences(pairs, name)
         estimate = statistics.mean(values, scenarios)
@@ -55,6 +63,7 @@ def _compared(table: Table, first: str, second: str, metrics: Mapping[str, Metri
             "metric": name,
             "group": metric.group,
             "unit": metric.unit,
+            "customer": customer,
             "a": first,
             "b": second,
             "difference": estimate.value,
@@ -73,6 +82,10 @@ def _compared(table: Table, first: str, second: str, metrics: Mapping[str, Metri
 def detectable_of(pairs: Sequence[Mapping[str, Any]], headline: Sequence[str]) -> dict[str, dict[str, float | None]]:
     """Return, for each headline metric and pair of variants, the smallest true difference that the run finds."""
     return {
-        name: {f"{row['a']} → {row['b']}": row["detectable"] for row in pairs if row["metric"] == name}
+        name: {
+            f"{row['a']} → {row['b']}": row["detectable"]
+            for row in pairs
+            if row["metric"] == name and not row["customer"]
+        }
         for name in headline
     }

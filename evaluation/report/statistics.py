@@ -60,6 +60,8 @@ def mean(values: Sequence[float], clusters: Sequence[str], *, share: bool = Fals
     if share and value in (0.0, 1.0):
         low, high = Share(int(value) * len(sums), len(sums)).interval
         return Estimate(value, low, high, len(values), len(sums))
+    if bool((sums == value * counts).all()):
+        return Estimate(value, value, value, len(values), len(sums))
     drawn = _draws(len(sums))
     low, high = np.quantile((drawn @ sums) / (drawn @ counts), [0.025, 0.975])
     return Estimate(value, float(low), float(high), len(values), len(sums))

@@ -37,11 +37,13 @@ def test_rates_are_counted_over_all_conversations_or_over_the_long_ones(tmp_path
     assert found["arms"] == {"old": 200, "new": 200}
     rates = found["rates"]
     assert [(rates[name]["arms"]["new"]["hits"], rates[name]["arms"]["new"]["of"]) for name in rates] == [
-        (40, 200), (40, 100), (0, 100), (0, 100), (100, 200), (200, 200), (0, 100),
+        (40, 200), (40, 100), (100, 200), (0, 100), (100, 200), (0, 100), (100, 200), (200, 200), (0, 100),
     ]  # fmt: skip
     assert list(rates) == [
-        "high_intention", "high_intention_20s", "follow_up_20s", "visit_20s", "ai_suspicion", "response", "task_success",
+        "high_intention", "high_intention_20s", "follow_up", "follow_up_20s", "visit", "visit_20s", "ai_suspicion", "response",
+        "task_success",
     ]  # fmt: skip
+    assert found["left_out"] == {}
 
 
 def test_a_difference_carries_lift_intervals_and_a_test(tmp_path: Path) -> None:
@@ -129,6 +131,27 @@ def test_what_is_not_known_counts_for_neither_side(tmp_path: Path) -> None:
     rates = compare_arms(path, "b")["rates"]
     assert list(rates) == ["task_success"]
     assert (rates["task_success"]["arms"]["a"]["of"], rates["task_success"]["arms"]["b"]["rate"]) == (1, 0.5)
+
+
+def test_a_rate_that_cannot_be_told_is_named_with_the_reason(tmp_path: Path) -> None:
+    unknown = compare_arms(written(tmp_path, ["a,1,", "b,0,1"], "arm,high_intention,follow_up"))["left_out"]
+    assert {name: rate["reason"] for name, rate in unknown.items()} == {
+        "high_intention_20s": "no column seconds",
+        "follow_up": "no conversation with a known follow_up in a",
+        "follow_up_20s": "no column seconds",
+        "visit": "no column visit",
+        "visit_20s": "no column visit and no column seconds",
+        "ai_suspicion": "no column ai_suspicion",
+        "response": "no column responded",
+        "task_success": "no column task_success",
+    }
+    path = written(tmp_path, ["a,20,1", "b,21,0"], "arm,seconds,visit")
+    assert compare_arms(path)["left_out"]["visit_20s"]["reason"] == "no conversation over 20 s with a known visit in a"
+    app = typer.Typer()
+    app.command()(ab)
+    shown = CliRunner().invoke(app, ["--data", str(path)]).output
+    assert "Visit within 7 days (higher is better)" in shown
+    assert "left out: Visit within 7 days, calls over 20 s: no conversation over 20 s with a known visit in a" in shown
 
 
 def test_the_command_compares_and_plans(tmp_path: Path) -> None:

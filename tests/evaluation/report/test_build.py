@@ -96,6 +96,27 @@ def test_variants_are_compared_on_the_same_scenario_customer_and_trial(report: d
     assert report["detectable"]["success"]["a → b"] == pytest.approx(row["detectable"])
 
 
+def test_variants_are_compared_for_each_kind_of_customer_too(tmp_path: Path) -> None:
+    results = [
+        call(variant, scenario, 0, won=variant == "b" and kind == "rule", customer=kind)
+        for variant in ("a", "b")
+        for scenario in range(5)
+        for kind in ("rule", "persona")
+    ]
+    report = build_report(made_run(tmp_path, results))
+    rows = {row["customer"]: row for row in report["pairs"] if row["metric"] == "success"}
+    assert {kind: (row["difference"], row["pairs"]) for kind, row in rows.items()} == {
+        "": (0.5, 10),
+        "rule": (1.0, 5),
+        "persona": (0.0, 5),
+    }
+    assert rows["rule"]["p"] == 2 / 2**5
+    assert rows["rule"]["p_holm"] == 4 / 2**5, "success and won; the other kind and the whole are families apart"
+    assert rows["persona"]["p_holm"] == 1.0
+    assert len(report["cells"][rows["rule"]["cell"]]) == 10
+    assert report["detectable"]["success"] == {"a → b": rows[""]["detectable"]}
+
+
 def test_pass_k_falls_with_k_as_counted_by_hand(report: dict[str, Any]) -> None:
     curve = [(point["k"], point["mean"], point["n"]) for point in report["pass_k"]["b"]]
     assert curve == [(1, 7 / 8, 4), (2, 3 / 4, 4)]
