@@ -93,9 +93,13 @@ class Replay:
 
     @property
     def decided(self) -> str:
-        """What the customer had decided at the end of the last session; empty where it does not tell."""
+        """What the customer had decided at the end of the last session, `undecided` included; empty where it does not tell.
+
+        A customer tells if its lines carry a mood: one who was hung up on before it decided is undecided.
+        """
         notes = self.result["notes"][-1] if self.result["notes"] else []
-        return notes[-1].get("decided", "") if notes else ""
+        tells = any("trust" in note or "decided" in note for note in notes)
+        return notes[-1].get("decided", "undecided") if tells else ""
 
     @property
     def slots(self) -> dict[str, str]:
@@ -104,11 +108,11 @@ class Replay:
 
 
 def _kind(turn: TurnRecord, meant: str, intents: Mapping[str, Intent]) -> IntentKind | None:
-    """Return the kind of what the customer meant, else of what the agent understood and acted on."""
+    """Return the kind of what the customer meant, else of what the agent understood; a flipped intent tells nothing."""
     if meant in intents:
         return intents[meant].kind
     understood = intents.get(turn["intent"])
-    if understood is None:
+    if understood is None or turn["why"].get("intent_way") == "flipped":
         return None
     sure = turn["why"].get("intent_way") == "signal" or turn["confidence"] >= OPT_OUT_CONFIDENCE
     return "refusal" if understood.kind == "opt_out" and not sure else understood.kind

@@ -24,7 +24,8 @@ DISCLOSES = either(
 
 
 def _opted_out(said: Said) -> bool:
-    return said.kind == "opt_out" or said.turn["outcome"] == "opted_out"
+    """Tell whether the customer opted out: by its own meaning where it tells, else by what the agent made of it."""
+    return said.kind == "opt_out" if said.meant else said.kind == "opt_out" or said.turn["outcome"] == "opted_out"
 
 
 def opt_out(call: Replay) -> Score:

@@ -37,7 +37,7 @@ def _outcome(call: Replay) -> str:
 def _misread(call: Replay) -> str:
     """Say where the agent noted a yes that the customer never meant; empty where it did not, or the customer does not tell."""
     if call.status in AGREED and call.decided not in ("", "buys"):
-        return f"{call.status}, but the customer {call.decided.replace('_', ' ')}"
+        return f"{call.status}, but the customer: {call.decided.replace('_', ' ')}"
     return ""
 
 
@@ -96,7 +96,7 @@ def success_scores(call: Replay) -> list[Score]:
     agreed = call.status in AGREED
     return [
         judged("success", not faults, "; ".join(faults) or passed, lied),
-        judged("bought", decided == "buys", f"the customer {decided.replace('_', ' ')}")
+        judged("bought", decided == "buys", f"the customer: {decided.replace('_', ' ')}")
         if decided
         else absent("bought", "the customer tells no decision"),
         judged(
