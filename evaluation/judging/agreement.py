@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.judging.batch import FILE, judged_scores
+from evaluation.judging.batch import FILE, Line, judged_scores
 from evaluation.runs.store import read_lines
 from graph.errors import BadInput
 
@@ -75,17 +75,40 @@ def _number(text: str) -> float | None:
     return value if isfinite(value) else None
 
 
-def ratings_of_run(folder: Path) -> list[Rating]:
+def find_ratings(data: Path, judge: str = JUDGE) -> list[Rating]:
+    """Return the ratings of a CSV, or those of a run with its judge's: by its folder, or by the `ratings.csv` in it.
+
+    Args:
+        data: CSV, or folder of a run.
+        judge: As for `ratings_of_run`.
+
+    Raises:
+        BadInput: As `read_ratings` and `ratings_of_run` do.
+    """
+    if data.is_dir():
+        return ratings_of_run(data, judge)
+    if data.name == RATINGS and data.with_name(FILE).is_file():
+        return ratings_of_run(data.parent, judge)
+    return read_ratings(data)
+
+
+def ratings_of_run(folder: Path, judge: str = JUDGE) -> list[Rating]:
     """Return what people rated on the rating page of a run, and what the judge said of the same calls.
+
+    Args:
+        folder: The run's.
+        judge: One that judged the run, by its model's name; else the newest answers count, as the rater `judge`.
 
     Raises:
         BadInput: Nobody has rated a call of the run, or no judge has.
     """
     people = read_ratings(folder / RATINGS)
-    scores = judged_scores(read_lines(folder / FILE))  # type: ignore[arg-type]
+    lines = cast(list[Line], list(read_lines(folder / FILE)))
+    own = [line for line in lines if line["judge"] == judge]
+    rater, scores = judge if own else JUDGE, judged_scores(own or lines)
     wanted = {(one.criterion, one.item): one for one in people}
     judged = [
-        Rating(item, JUDGE, score["value"], wanted[score["metric"], item].tier, score["metric"])
+        Rating(item, rater, score["value"], wanted[score["metric"], item].tier, score["metric"])
         for item, call in scores.items()
         for score in call
         if score["value"] is not None and (score["metric"], item) in wanted
@@ -119,7 +142,10 @@ def agreement(
     chosen = _one_criterion(ratings, criterion)
     raters = sorted({one.rater for one in chosen})
     if judge not in raters:
-        raise BadInput(f"Rater '{judge}' is not in the ratings; expected one of {', '.join(raters) or 'nobody'}.")
+        raise BadInput(
+            f"Rater '{judge}' is not in the ratings; expected one of {', '.join(raters) or 'nobody'}: name one with --judge, "
+            f"or give a run's folder, where its judge's answers ({FILE}) are joined with the people's."
+        )
     people = [rater for rater in raters if rater != judge]
     table, items = _table(chosen, [judge, *people])
     both = ~np.isnan(table[:, 0]) & ~np.isnan(table[:, 1:]).all(axis=1)

@@ -202,19 +202,27 @@ def bad_cases(
 
 def agreement(
     data: Annotated[
-        Path, typer.Option(help="CSV of item, rater, rating (and tier, criterion), or the folder of a run.")
+        Path,
+        typer.Option(
+            help="CSV of item, rater, rating (and tier, criterion); or the folder of a run, or its ratings.csv: both are "
+            "joined with the run's judgements."
+        ),
     ],
-    judge: Annotated[str, typer.Option(help="Name of the judge among the raters.")] = "judge",
+    judge: Annotated[
+        str,
+        typer.Option(
+            help="Name of the judge among the raters; of a run, `judge` for its newest answers, or its model's name."
+        ),
+    ] = "judge",
     criterion: Annotated[str, typer.Option(help="Which, where there are several.")] = "",
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Compare a judge with people: Pearson, Spearman, ICC(2,1), Krippendorff's α, with bootstrap intervals."""
     from evaluation.judging.agreement import agreement as compare
-    from evaluation.judging.agreement import ratings_of_run, read_ratings
+    from evaluation.judging.agreement import find_ratings
 
-    ratings = ratings_of_run(data) if data.is_dir() else read_ratings(data)
-    result = compare(ratings, judge, criterion, seed)
+    result = compare(find_ratings(data, judge), judge, criterion, seed)
     if as_json:
         dump(result)
         return

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr, spearmanr
 
-from evaluation.judging.agreement import Rating, agreement, alpha, icc, ratings_of_run, read_ratings
+from evaluation.judging.agreement import Rating, agreement, alpha, find_ratings, icc, read_ratings
 from graph.errors import BadInput
 
 NONE = np.nan
@@ -132,16 +132,31 @@ def test_a_file_that_cannot_be_used_is_told(text: str, told: str, tmp_path: Path
         read_ratings(path)
 
 
-def test_the_ratings_of_a_run_meet_its_judge(tmp_path: Path) -> None:
+def judged(judge: str, values: list[float]) -> str:
     lines = [
         {"unit": f"u{n}", "session": 0, "turn": None, "rubric": "process", "rubric_version": 1, "criterion": "progress",
-         "value": value, "reason": "r", "turns": [], "judge": "m", "error": None, "seconds": 1}
-        for n, value in enumerate(JUDGE)
+         "value": value, "reason": "r", "turns": [], "judge": judge, "error": None, "seconds": 1}
+        for n, value in enumerate(values)
     ]  # fmt: skip
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def test_the_ratings_of_a_run_meet_its_judge_by_its_folder_or_its_file(tmp_path: Path) -> None:
     rows = [f"u{n},ann,{value},easy,process.progress" for n, value in enumerate(ANN)]
-    (tmp_path / "ratings.csv").write_text("\n".join(["item,rater,rating,tier,criterion", *rows]) + "\n")
+    path = tmp_path / "ratings.csv"
+    path.write_text("\n".join(["item,rater,rating,tier,criterion", *rows]) + "\n")
     with pytest.raises(BadInput, match="no judge has rated"):
-        ratings_of_run(tmp_path)
-    (tmp_path / "judged.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    found = agreement(ratings_of_run(tmp_path), rounds=100)
+        find_ratings(tmp_path)
+    with pytest.raises(
+        BadInput, match=r"'judge' is not in .*expected one of ann: name one with --judge, .*run's folder"
+    ):
+        agreement(find_ratings(path))
+    (tmp_path / "judged.jsonl").write_text(judged("strict", [1.0] * 6) + judged("kind", JUDGE))
+    found = agreement(find_ratings(tmp_path), rounds=100)
     assert (found["criterion"], found["items"]) == ("process.progress", 6)
+    assert agreement(find_ratings(path), rounds=100) == found, "the file, joined with the run's judgements"
+    newest, strict = (agreement(find_ratings(path, name), name, rounds=100) for name in ("kind", "strict"))
+    assert newest == found | {"judge": "kind"}
+    assert strict["pearson"]["value"] is None and strict["bias"]["value"] < newest["bias"]["value"]
+    with pytest.raises(BadInput, match="'gpt' is not in the ratings; expected one of ann, judge"):
+        agreement(find_ratings(path, "gpt"), "gpt")

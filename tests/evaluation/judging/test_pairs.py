@@ -37,7 +37,7 @@ def a_run(folder: Path, scenarios: int = 4) -> Run:
     }
     calls = [result(f"{variant}|{name}|rule|0", held) for name in names for variant, held in answered.items()]
     calls.append(result("on|s0|rule|1", error={"boundary": "agent", "message": "down"}))
-    (folder / "run.json").write_text("{}")
+    (folder / "run.json").write_text('{"asked": {}}')
     (folder / "scenarios.jsonl").write_text("".join(scenario(name).model_dump_json() + "\n" for name in names))
     (folder / "calls.jsonl").write_text("".join(json.dumps(call) + "\n" for call in calls))
     return read_run(folder)
