@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from graph.commands import JsonOption
 from graph.errors import BadInput
 from graph.settings import get_settings
 from graph.terminal import dump, note, say
@@ -25,16 +24,20 @@ def customers(
         int | None, typer.Option(min=1, help="Measure on this many held-out calls; all by default.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the customers.")] = 0,
-    as_json: JsonOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: the figures by kind of customer.")] = False,
 ) -> None:
-    """Measure simulated customers against real ones: the next line, on held-out calls of `persuasion_for_good`."""
-    from evaluation.customers.likeness import CHANCE, held_out
+    """Measure simulated customers against real ones: the next line, on held-out calls of `persuasion_for_good`.
+
+    The figures are kept in `SALESMAN_HOME/likeness.json` too, where reports find them.
+    """
+    from evaluation.customers.likeness import CHANCE, held_out, keep_likeness
 
     wanted = [name for kind in kinds.split(",") if (name := kind.strip())]
     if not wanted or "recorded" in wanted:
         raise BadInput(f"--kinds {kinds!r}: name kinds that answer what they hear, e.g. rule,retrieved,persona.")
     calls = held_out(limit)
     found = {kind: _figures(_measured(kind, calls, seed)) for kind in (CHANCE, *dict.fromkeys(wanted))}
+    keep_likeness(get_settings().home, found, len(calls))
     if as_json:
         dump({"calls": len(calls), "split": "test", "customers": found})
         return

@@ -7,10 +7,15 @@ never with the published table. Cosines of e5 models are compressed (two unrelat
 the row of `CHANCE`.
 """
 
+import json
+import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +24,7 @@ from evaluation.customers.protocol import Customer, Note
 from evaluation.customers.real_lines import CAMPAIGN, real_lines
 from evaluation.scenarios.schema import Scenario
 from graph.records import ConversationRecord, TurnRecord
+from scripts_library.locks import one_process
 from scripts_library.persuasion import CAMPAIGNS, RecordedCall, read_calls, split_of
 from serving.embed import Embedder
 
@@ -26,6 +32,9 @@ SHORTEST = 6
 """Characters of a real line that counts; shorter ones are no test (SalesLLM)."""
 CHANCE = "chance"
 """The row to read the others by: any line of the train split, whatever was said."""
+
+FILE = "likeness.json"
+"""In the home: what was measured last, by kind of customer."""
 
 Make = Callable[[Scenario], Customer]
 
@@ -161,3 +170,36 @@ def _compared(line: Likeness, embedder: Embedder) -> Likeness:
         rouge_l=rouge_l(mine, theirs),
         cosine=float(np.dot(one, other)),
     )
+
+
+def keep_likeness(home: Path, figures: Mapping[str, Mapping[str, Any]], calls: int) -> None:
+    """Write what was measured into the home, all of it or nothing; other kinds stay as they were measured.
+
+    Args:
+        home: `SALESMAN_HOME`.
+        figures: By kind of customer.
+        calls: Held-out calls that they come from.
+    """
+    path, at = home / FILE, datetime.now(UTC).isoformat(timespec="seconds")
+    home.mkdir(parents=True, exist_ok=True)
+    with one_process(path.with_suffix(".lock")):
+        known = read_likeness(home) | {kind: {**found, "calls": calls, "at": at} for kind, found in figures.items()}
+        part = path.with_suffix(f".{os.getpid()}.part")
+        part.write_text(json.dumps(known, ensure_ascii=False, indent=1), encoding="utf-8")
+        part.replace(path)
+
+
+def read_likeness(home: Path) -> dict[str, Any]:
+    """Return what was measured last, by kind of customer: the command's figures, `calls`, and `at` (ISO 8601).
+
+    Args:
+        home: `SALESMAN_HOME`.
+
+    Returns:
+        Empty where nothing was measured, or the file cannot be read.
+    """
+    try:
+        found = json.loads((home / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

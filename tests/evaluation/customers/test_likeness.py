@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from evaluation.customers import commands
-from evaluation.customers.likeness import ChanceCustomer, held_out, likeness, prefixes
+from evaluation.customers.likeness import ChanceCustomer, held_out, keep_likeness, likeness, prefixes, read_likeness
 from evaluation.customers.protocol import Note
 from evaluation.customers.real_lines import real_lines
 from evaluation.customers.rule import RuleBuyer
@@ -126,7 +128,8 @@ def command(monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
     return app
 
 
-def test_the_command_prints_every_kind_beside_chance(command: typer.Typer) -> None:
+def test_the_command_prints_every_kind_beside_chance_and_keeps_it(command: typer.Typer, own_home: Path) -> None:
+    assert read_likeness(own_home) == {}
     found = CliRunner().invoke(command, ["--kinds", "rule", "--limit", "2", "--json"])
     assert found.exit_code == 0, found.output
     report = json.loads(found.stdout)
@@ -138,6 +141,23 @@ def test_the_command_prints_every_kind_beside_chance(command: typer.Typer) -> No
         assert row["cosine"]["value"] > row["bleu"]["value"]
     shown = CliRunner().invoke(command, ["--kinds", "rule", "--limit", "1"])
     assert [line.split()[0] for line in shown.stdout.splitlines()[1:]] == ["customer", "chance", "rule"]
+    kept = read_likeness(own_home)
+    assert kept["rule"]["calls"] == 1 and datetime.fromisoformat(kept["rule"]["at"]).tzinfo
+    assert set(kept["rule"]) == {*report["customers"]["rule"], "calls", "at"}
+
+
+def test_another_measurement_leaves_the_other_kinds_as_they_were(tmp_path: Path) -> None:
+    keep_likeness(tmp_path, {"rule": {"lines": 3}, "chance": {"lines": 1}}, 2)
+    before = read_likeness(tmp_path)
+    keep_likeness(tmp_path, {"persona": {"lines": 4}, "chance": {"lines": 9}}, 5)
+    after = read_likeness(tmp_path)
+    assert after["rule"] == before["rule"] and after["persona"]["lines"] == 4
+    assert (after["chance"]["lines"], after["chance"]["calls"]) == (9, 5)
+    with pytest.raises(TypeError):
+        keep_likeness(tmp_path, {"rule": {"lines": object()}}, 1)
+    assert read_likeness(tmp_path) == after
+    (tmp_path / "likeness.json").write_text("{")
+    assert read_likeness(tmp_path) == {}
 
 
 @pytest.mark.parametrize("kinds", ["", " , ", "recorded", "rule,recorded"])
