@@ -8,13 +8,14 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from evaluation.customers.kinds import speaks_with_a_model
 from evaluation.measures.metric import Metric
 from evaluation.report import statistics
-from evaluation.report.numbers import interval, number
+from evaluation.report.numbers import interval, number, p_value
 from evaluation.report.pairs import differences
 from evaluation.report.table import Row, Table, read_table
 from evaluation.runs.store import Run, read_run
-from evaluation.scenarios.loading import split_ids
+from evaluation.scenarios.loading import load_split
 from evaluation.scenarios.schema import Split
 from graph.errors import BadInput
 from scripts_library.loading import field_name, join_errors, schema_problems
@@ -109,17 +110,23 @@ def _comparable(base: Run, candidate: Run, rules_hash: str) -> Iterator[Conditio
     )
     yield _plain("gate's rules", not other, told)
 
-    held_out = set(split_ids(SPLIT))
+    shipped = {scenario.id: scenario for scenario in load_split(SPLIT).scenarios}
     strange = [
         f"{name}: split '{run.about['asked'].get('split')}'"
         for name, run in sides
         if run.about["asked"].get("split") != SPLIT
     ]
     used = {result["scenario"] for _, run in sides for result in run.results}
-    strange += [f"scenario {name} is not held out" for name in sorted(used - held_out)[:SHOWN]]
-    yield _plain(
-        "held-out split", not strange, "; ".join(strange) or f"{len(used)} scenarios, all of the {SPLIT} split"
-    )
+    strange += [f"scenario {name} is not held out" for name in sorted(used - shipped.keys())[:SHOWN]]
+    changed = {
+        name
+        for _, run in sides
+        for name in used & shipped.keys()
+        if run.scenarios.get(name, shipped[name]) != shipped[name]
+    }
+    strange += [f"scenario {name} is not as it ships" for name in sorted(changed)[:SHOWN]]
+    told = f"{len(used)} of the {len(shipped)} scenarios of the {SPLIT} split"
+    yield _plain("held-out split", not strange, "; ".join(strange) or told)
 
     missing = [f"{name}: {fault}" for name, run in sides for fault in _incomplete(run)]
     yield _plain("complete", not missing, "; ".join(missing) or f"{len(candidate.results)} calls a side, none failed")
@@ -150,14 +157,21 @@ def _unlike(base: Run, candidate: Run) -> Iterator[str]:
     others = [pair for pair in seeds[0].keys() & seeds[1].keys() if seeds[0][pair] != seeds[1][pair]]
     if others:
         yield f"{len(others)} calls had customers of another seed"
-    common = base.scenarios.keys() & candidate.scenarios.keys()
-    changed = sorted(name for name in common if base.scenarios[name] != candidate.scenarios[name])
-    if changed:
-        yield f"scenarios differ: {', '.join(changed[:SHOWN])}"
     both = base.campaigns.keys() & candidate.campaigns.keys()
-    edited = sorted(name for name in both if base.campaigns[name].campaign != candidate.campaigns[name].campaign)
+    edited = sorted(name for name in both if _given(base, name) != _given(candidate, name))
     if edited:
         yield f"campaigns differ in more than scripts: {', '.join(edited)}"
+    modelled = any(speaks_with_a_model(one["customer"]) for one in base.results)
+    for name in ("deadline", *(["customer_model"] if modelled else [])):
+        sides = [run.about["asked"].get(name) for run in (base, candidate)]
+        if sides[0] != sides[1]:
+            yield f"{name.replace('_', ' ')} {sides[0]} and {sides[1]}"
+
+
+def _given(run: Run, campaign: str) -> tuple[object, ...]:
+    """Return what a campaign gives to all its variants; scripts may be what is compared."""
+    data = run.campaigns[campaign]
+    return data.campaign, data.intents
 
 
 def _figures(rules: Rules, metrics: dict[str, Metric], base: Table, candidate: Table) -> Iterator[Condition]:
@@ -190,14 +204,19 @@ def _compared(values: list[float], scenarios: list[str]) -> dict[str, Any]:
 
 
 def _better(metric: Metric, pairs: list[tuple[Row, Row]]) -> Condition:
+    """Return the primary metric's condition: interval beyond zero, and p as well, since few scenarios that agree have no spread."""
     values, scenarios = differences(pairs, metric.name)
     if lacking := len(pairs) - len(values):
         return Condition(metric.name, False, f"{lacking} of {len(pairs)} pairs have no value of the primary metric", {})
     found = _compared(values, scenarios)
     if found["low"] is None:
         return Condition(metric.name, False, "one scenario has no interval; run more", found)
-    passed = found["low"] > 0 if metric.better == "higher" else found["high"] < 0
-    told = f"{interval(found, metric.unit, 'difference')} over {found['pairs']} pairs; {metric.better} is better"
+    beyond = found["low"] > 0 if metric.better == "higher" else found["high"] < 0
+    passed = beyond and found["p"] < statistics.ALPHA
+    told = (
+        f"{interval(found, metric.unit, 'difference')} over {found['pairs']} pairs, p {p_value(found['p'])}; "
+        f"{metric.better} is better"
+    )
     return Condition(metric.name, passed, told, found)
 
 
