@@ -220,16 +220,43 @@ def _key(line: Line) -> tuple[Any, ...]:
     return (line["unit"], line["session"], line["turn"], line["rubric"], line["rubric_version"], line["criterion"])
 
 
-def judged_scores(lines: Iterable[Line]) -> dict[str, list[Score]]:
-    """Return the scores of each call, metric `rubric.criterion`, with those of `DERIVED`.
+def judged_scores(lines: Iterable[Line], rubrics: Iterable[Rubric] | None = None) -> dict[str, list[Score]]:
+    """Return the scores of each call, metric `rubric.criterion`, with those of `DERIVED` and each rubric's `score`.
 
     Args:
         lines: Answers in the order of the file: of several to one question the last sound one counts.
+        rubrics: Those that get a score over all their questions; the bundled ones by default.
 
     Returns:
         By unit. A call with several sessions, or a rubric of replies, gets the mean. A question that the judge failed on
         every time has the value None, and the error as its reason.
     """
+    scores: dict[str, list[Score]] = {}
+    asked: dict[tuple[str, str], dict[str, list[Line]]] = {}
+    for (unit, rubric, criterion), answers in _answers(lines).items():
+        scores.setdefault(unit, []).append(_score(f"{rubric}.{criterion}", answers))
+        if (rubric, criterion) in DERIVED:
+            scores[unit].append(_derived(*DERIVED[rubric, criterion], answers))
+        asked.setdefault((unit, rubric), {})[criterion] = answers
+    known = {rubric.name: rubric for rubric in _or_bundled(rubrics)}
+    for (unit, name), by_question in asked.items():
+        if name in known:
+            scores[unit] += [_whole(known[name], metric, keys, by_question) for metric, keys in _wholes(known[name])]
+    return scores
+
+
+def judge_failures(lines: Iterable[Line]) -> list[tuple[str, Failure]]:
+    """Return the unit and the error of each question that has no sound answer; see `judged_scores`."""
+    return [
+        (unit, error)
+        for (unit, _, _), answers in _answers(lines).items()
+        if all(line["value"] is None for line in answers)
+        and (error := next((line["error"] for line in answers if line["error"]), None))
+    ]
+
+
+def _answers(lines: Iterable[Line]) -> dict[tuple[str, str, str], list[Line]]:
+    """Return the answers that count, by unit, rubric and question."""
     newest: dict[tuple[Any, ...], Line] = {}
     for line in lines:
         place = (line["unit"], line["rubric"], line["criterion"], line["session"], line["turn"])
@@ -238,12 +265,7 @@ def judged_scores(lines: Iterable[Line]) -> dict[str, list[Score]]:
     grouped: dict[tuple[str, str, str], list[Line]] = {}
     for (unit, rubric, criterion, *_), line in newest.items():
         grouped.setdefault((unit, rubric, criterion), []).append(line)
-    scores: dict[str, list[Score]] = {}
-    for (unit, rubric, criterion), answers in grouped.items():
-        scores.setdefault(unit, []).append(_score(f"{rubric}.{criterion}", answers))
-        if (rubric, criterion) in DERIVED:
-            scores[unit].append(_derived(*DERIVED[rubric, criterion], answers))
-    return scores
+    return grouped
 
 
 def _score(metric: str, answers: Sequence[Line]) -> Score:
@@ -269,8 +291,70 @@ def _derived(metric: Metric, value: float, equal: bool, answers: Sequence[Line])
     }
 
 
+def _wholes(rubric: Rubric) -> list[tuple[Metric, list[str]]]:
+    """Return the scores over several questions, each with its questions: of each part, and of the whole.
+
+    They stand on the rubric's own scale, else say how far from the worst (0) to the best (1). A rubric of one question has none.
+    """
+    worst, best = _ends(rubric)
+    named = [
+        (
+            f"{rubric.name}.{request.part.id}.score",
+            request.part.label["en"],
+            [request.key(one) for one in request.criteria],
+        )
+        for request in rubric.requests()
+        if request.part
+    ]
+    named.append((f"{rubric.name}.score", "overall", [key for key, _, _ in rubric.asked()]))
+    better, unit = ("higher" if best > worst else "lower"), ("points" if rubric.scale else "share")
+    return [
+        (Metric(name, rubric.group, f"{rubric.title['en']}, score: {label}", better, unit), keys)  # type: ignore[arg-type]
+        for name, label, keys in named
+        if len(keys) > 1
+    ]
+
+
+def _ends(rubric: Rubric) -> tuple[float, float]:
+    """Return the worst and the best of a rubric's scale."""
+    return (rubric.scale[0].values[0], rubric.scale[-1].values[-1]) if rubric.scale else (0.0, 1.0)
+
+
+def _whole(rubric: Rubric, metric: Metric, keys: Sequence[str], answers: Mapping[str, Sequence[Line]]) -> Score:
+    """Return a rubric's weighted score of a call: the mean over the sessions, or replies, with an answer to every question."""
+    places: dict[tuple[int, int | None], dict[str, float | None]] = {}
+    for key, lines in answers.items():
+        for line in lines:
+            values = places.setdefault((line["session"], line["turn"]), {})
+            if key in keys and line["rubric_version"] == rubric.version:
+                values[key] = line["value"]
+    lacking = [[key for key in keys if values.get(key) is None] for values in places.values()]
+    worst, best = _ends(rubric)
+    shares = [
+        share
+        for values, missing in zip(places.values(), lacking, strict=True)
+        if not missing and (share := rubric.score(values)) is not None
+    ]
+    if not shares:
+        missing = min(lacking, key=len)
+        reason = f"no answer to {len(missing)} of {len(keys)} questions: {', '.join(missing)}"
+        return {"metric": metric.name, "value": None, "reason": reason, "turns": []}
+    reason = f"weighted mean over {len(keys)} questions"
+    if len(places) > 1:
+        reason += f", in {len(shares)} of {len(places)} judged parts of the call"
+    value = worst + (best - worst) * statistics.fmean(shares)
+    return {"metric": metric.name, "value": value, "reason": reason, "turns": []}
+
+
 def judge_metrics(rubrics: Iterable[Rubric] | None = None) -> list[Metric]:
     """Return the metrics of rubrics, the bundled ones by default."""
-    chosen = bundled_rubrics().values() if rubrics is None else rubrics
-    found = [metric for rubric in chosen for metric in metrics_of(rubric)]
+    found = [
+        metric
+        for rubric in _or_bundled(rubrics)
+        for metric in [*metrics_of(rubric), *(whole for whole, _ in _wholes(rubric))]
+    ]
     return [*found, *(metric for metric, _, _ in DERIVED.values())]
+
+
+def _or_bundled(rubrics: Iterable[Rubric] | None) -> Iterable[Rubric]:
+    return bundled_rubrics().values() if rubrics is None else rubrics

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from evaluation.judging.batch import Line, jobs, judge_calls, judge_metrics, judged_scores
+from evaluation.judging.batch import Line, jobs, judge_calls, judge_failures, judge_metrics, judged_scores
 from evaluation.judging.rubric import Rubric, bundled_rubrics
 from evaluation.runs.store import read_lines
 from graph.errors import ModelUnavailable
@@ -139,7 +139,59 @@ def test_any_severity_above_none_is_a_role_inversion(severity: float, detected: 
     assert (scores["role_inversion.detected"]["value"], scores["role_inversion.detected"]["turns"]) == (detected, turns)
 
 
+def answer(rubric: str, criterion: str, value: float | None, turn: int | None = None, boundary: str = "judge") -> Any:
+    return {
+        "unit": "a|s|rule|0", "session": 0, "turn": turn, "rubric": rubric, "rubric_version": 1, "seconds": 1,
+        "criterion": criterion, "value": value, "reason": "r", "turns": [], "judge": "j",
+        "error": {"boundary": boundary, "message": "no answer came"} if value is None else None,
+    }  # fmt: skip
+
+
+def scores_of(answers: list[Any]) -> dict[str, Any]:
+    return {score["metric"]: score for score in judged_scores(answers)["a|s|rule|0"]}
+
+
+def test_a_grid_has_a_score_a_capability_and_one_over_all() -> None:
+    grid = bundled_rubrics()["grid"]
+    asked = [(request.part, one) for request in grid.requests() for one in request.criteria]
+    parts = [part.id for part in grid.parts]
+    answers = [answer("grid", f"{part.id}.{one.id}", parts.index(part.id) + 3) for part, one in asked if part]
+    scores = scores_of(answers)
+    assert [scores[f"grid.{part}.score"]["value"] for part in parts] == pytest.approx([3, 4, 5, 6, 7, 8])
+    assert scores["grid.score"]["value"] == pytest.approx(5.5)
+    answers[0] = answer("grid", answers[0]["criterion"], None)
+    scores = scores_of(answers)
+    for name in (f"grid.{parts[0]}.score", "grid.score"):
+        assert scores[name]["value"] is None
+        assert answers[0]["criterion"] in scores[name]["reason"], "the reason names what is missing"
+    assert scores[f"grid.{parts[1]}.score"]["value"] == pytest.approx(4)
+
+
+def test_a_score_over_a_rubric_weighs_its_questions_and_replies_with_all_answers_count() -> None:
+    binary = [one.id for one in REPLY.criteria if one.id != "rating"]
+    weight = next(one.weight for one in REPLY.criteria if one.id == "rating")
+    worst, best = REPLY.criterion("rating").values[0], REPLY.criterion("rating").values[-1]
+    first = [answer("reply", "rating", best, 1), *(answer("reply", one, 0.0, 1) for one in binary)]
+    second = [answer("reply", "rating", worst, 2), *(answer("reply", one, 0.0, 2) for one in binary)]
+    lacking = [answer("reply", one.id, None, 3) for one in REPLY.criteria]
+    score = scores_of(first + second + lacking)["reply.score"]
+    assert score["value"] == pytest.approx((weight / (weight + len(binary)) + 0) / 2)
+    assert "in 2 of 3" in score["reason"]
+
+
+def test_answers_to_an_older_rubric_make_no_score() -> None:
+    older = [{**answer("telebot", key, 1.0), "rubric_version": 0} for key, _, _ in bundled_rubrics()["telebot"].asked()]
+    assert scores_of(older)["telebot.score"]["value"] is None
+
+
+@pytest.mark.parametrize("boundary", ["judge", "server"])
+def test_a_question_without_an_answer_keeps_the_boundary_at_fault(boundary: str) -> None:
+    failed = answer("process", "progress", None, boundary=boundary)
+    assert judge_failures([failed]) == [("a|s|rule|0", {"boundary": boundary, "message": "no answer came"})]
+    assert judge_failures([failed, answer("process", "progress", 4.0)]) == []
+
+
 def test_every_metric_of_the_rubrics_is_known_by_name() -> None:
     names = [metric.name for metric in judge_metrics()]
-    assert len(names) == len(set(names)) == 1 + 6 + 42 + 1 + 8 + 2
-    assert "reply.excellent" in names
+    assert len(names) == len(set(names)) == 1 + (6 + 1) + (42 + 6 + 1) + 1 + (8 + 1) + 2
+    assert {"reply.excellent", "reply.score", "grid.score"} < set(names)
