@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from graph.commands import JsonOption
 from graph.errors import BadInput
 from graph.settings import get_settings
 from graph.terminal import dump, note, say
@@ -31,13 +30,17 @@ def outcome(
     ] = False,
     base: Base = "all-minilm-l6-v2",
     limit: Annotated[int | None, typer.Option(min=2, help="Measure only this many calls.")] = None,
-    as_json: JsonOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: the figures of each classifier.")] = False,
 ) -> None:
     """Measure the classifier of outcomes on calls that it was not trained on."""
     from evaluation.outcome.classifier import SHIPPED, load_classifier
-    from evaluation.outcome.measure import measure, read_either
+    from evaluation.outcome.measure import measure, read_dialogues
 
-    dialogues = read_either(data, held)
+    if data and held:
+        raise BadInput(
+            "give either --data or --run: one figure over real and simulated calls would say nothing of either"
+        )
+    dialogues = read_dialogues(data, held)
     if cv:
         _check_training_extra()
         from evaluation.outcome.base import base_encoder
@@ -77,17 +80,17 @@ def outcome_train(
     base: Base = "all-minilm-l6-v2",
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the labelled turns.")] = None,
 ) -> None:
-    """Train a classifier of outcomes on all but the test calls (needs the extra `training`)."""
+    """Train a classifier of outcomes on all but the test calls (needs the extra `training`); --data and --run may be joined."""
     _check_training_extra()
     from dataclasses import replace
 
     from evaluation.outcome.base import base_encoder
     from evaluation.outcome.finetune import Recipe
-    from evaluation.outcome.measure import read_either
+    from evaluation.outcome.measure import read_dialogues
     from evaluation.outcome.train import train
     from scripts_library.persuasion import split_of
 
-    known = [dialogue for dialogue in read_either(data, held) if split_of(dialogue.group) != "test"]
+    known = [dialogue for dialogue in read_dialogues(data, held) if split_of(dialogue.group) != "test"]
     recipe = Recipe() if epochs is None else replace(Recipe(), epochs=epochs)
     train(known, base_encoder(base, get_settings().cache), out, recipe, told=note)
     say(f"{out}: ready; `salesman evaluate outcome --classifier {out}` measures it")

@@ -130,19 +130,15 @@ def _spread(dialogues: list[Dialogue], limit: int | None) -> list[Dialogue]:
     return [dialogues[place * len(dialogues) // limit] for place in range(limit)]
 
 
-def read_either(data: Path | None, run: Path | None) -> list[Dialogue]:
-    """Read real calls or those of a run.
+def read_dialogues(data: Path | None, run: Path | None) -> list[Dialogue]:
+    """Read real calls, those of a run, or both, the real ones first.
 
     Raises:
-        BadInput: Neither or both are given, or none has a known outcome.
+        BadInput: Neither is given, or no call of the run has a known outcome.
     """
-    if (data is None) == (run is None):
-        raise BadInput(
-            "give either --data (a folder like persuasion_for_good) or --run (a folder of `salesman evaluate run`)"
-        )
-    if data is not None:
-        return read_donations(data)
-    return _of_run(run) if run is not None else []
+    if data is None and run is None:
+        raise BadInput("give --data (a folder like persuasion_for_good) or --run (a folder of `salesman evaluate run`)")
+    return [*(read_donations(data) if data else []), *(_of_run(run) if run else [])]
 
 
 def _of_run(run: Path) -> list[Dialogue]:

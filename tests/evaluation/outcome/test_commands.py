@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from evaluation.commands import app
 from evaluation.outcome import commands
-from evaluation.outcome.measure import TAUGHT, read_either
+from evaluation.outcome.dialogue import Dialogue
+from evaluation.outcome.measure import TAUGHT, read_dialogues
 from graph.errors import BadInput
 from scripts_library.persuasion import split_of
 from tests.evaluation import made_calls as made
@@ -33,7 +34,7 @@ def test_json_holds_the_figures_of_both_classifiers_on_held_out_calls_alone(few:
     done = CliRunner().invoke(app, ["outcome", "--data", str(few), "--json"])
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
-    ids = {call.id for call in read_either(few, None)}
+    ids = {call.id for call in read_dialogues(few, None)}
     assert found["held_out"] == sum(split_of(name) == "test" for name in ids)
     assert found["held_out"] + found["seen"] == len(ids)
     for name in ("classifier", "tfidf"):
@@ -51,20 +52,43 @@ def test_people_get_lines(few: Path) -> None:
     assert "only 12 calls are held out" in done.stderr
 
 
-def test_simulated_calls_are_read_from_a_runs_folder(tmp_path: Path) -> None:
+@pytest.fixture
+def simulated(tmp_path: Path) -> Path:
+    """The folder of a run with two calls that ended, and one that failed."""
     held = [
         made.result([made.turn("Yes.")], trial=0, notes=[{"turn": 1, "decided": "buys"}]),
         made.result([made.turn("No.")], trial=1, notes=[{"turn": 1, "decided": "declines"}]),
         made.result(error={"boundary": "server", "message": "gone"}, trial=2),
     ]
-    found = read_either(None, made.run_folder(tmp_path / "run", held, [made.scenario()]))
+    return made.run_folder(tmp_path / "run", held, [made.scenario()])
+
+
+def test_simulated_calls_are_read_from_a_runs_folder(simulated: Path) -> None:
+    found = read_dialogues(None, simulated)
     assert [(call.possible, call.group) for call in found] == [(("A",), "lantern-1"), (("C",), "lantern-1")]
 
 
-def test_either_real_or_simulated_calls_must_be_given() -> None:
-    for data, run in ((None, None), (Path("x"), Path("y"))):
-        with pytest.raises(BadInput, match="give either --data"):
-            read_either(data, run)
+def test_real_or_simulated_calls_must_be_given_and_are_not_measured_together() -> None:
+    with pytest.raises(BadInput, match="give --data"):
+        read_dialogues(None, None)
+    with pytest.raises(BadInput, match="either --data or --run"):
+        commands.outcome(Path("x"), Path("y"))
+
+
+def test_training_takes_real_and_simulated_calls_together(
+    few: Path, simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    taught: list[list[Dialogue]] = []
+    monkeypatch.setattr("evaluation.outcome.train.train", lambda known, *rest, **options: taught.append(known))
+    monkeypatch.setattr("evaluation.outcome.base.base_encoder", lambda base, cache: tmp_path)
+    done = CliRunner().invoke(
+        app, ["outcome-train", "--out", str(tmp_path / "new"), "--data", str(few), "--run", str(simulated)]
+    )
+    assert done.exit_code == 0, done.output
+    real = [call for call in read_dialogues(few, None) if split_of(call.id) != "test"]
+    assert split_of("lantern-1") != "test"
+    assert [call.id for call in taught[0]] == [call.id for call in [*real, *read_dialogues(None, simulated)]]
 
 
 def test_training_without_its_packages_says_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
