@@ -89,7 +89,10 @@ def _head(report: Report) -> None:
         column.metric(t(f"report.{name}"), value)
     for boundary, entry in report["failed"].items():
         why = "; ".join(list(entry["messages"])[:2])
-        st.warning(t(f"report.broke_{boundary}", n=entry["calls"], why=plain(why)))
+        if broken := entry["calls"] - entry["finished"]:
+            st.warning(t(f"report.broke_{boundary}", n=broken, why=plain(why)))
+        if entry["finished"]:
+            st.warning(t("report.unjudged", n=entry["finished"], boundary=t(f"report.{boundary}"), why=plain(why)))
 
 
 def _figures(table: Table, report: Report) -> None:

@@ -65,7 +65,11 @@ def _summary(found: dict[str, Any]) -> list[str]:
     from evaluation.report.numbers import interval, p_value
 
     lines = [f"{found['calls']} calls, {found['finished']} finished"]
-    lines += [f"broke at the {boundary}: {entry['calls']}" for boundary, entry in found["failed"].items()]
+    lines += [
+        f"broke at the {boundary}: {entry['calls']}"
+        + (f", {entry['finished']} of them finished calls without a judgement" if entry["finished"] else "")
+        for boundary, entry in found["failed"].items()
+    ]
     for name in found["by_tier"]:
         metric = found["metrics"][name]
         for variant, figure in metric["variants"].items():

@@ -16,20 +16,20 @@ MOST_K = 8
 
 
 def failures(table: Table) -> dict[str, dict[str, Any]]:
-    """Return what could not be finished, by boundary: agent, customer, server, and judge (whose calls are finished)."""
-    broken = [
-        (result["error"]["boundary"], result["unit"], result["error"]["message"])
-        for result in table.failed
-        if result["error"]
-    ]
-    broken += [("judge", unit, reason) for unit, reason in table.unjudged]
+    """Return what could not be finished, by boundary: agent, customer, server, judge.
+
+    `finished` counts those among the `calls` that are finished and lack a judgement only: a judge, or its server, failed.
+    """
+    broken = [(result["unit"], result["error"], 0) for result in table.failed if result["error"]]
+    broken += [(unit, error, 1) for unit, error in table.unjudged]
     found: dict[str, dict[str, Any]] = {}
-    for boundary, unit, message in broken:
-        entry = found.setdefault(boundary, {"calls": 0, "units": [], "messages": Counter()})
+    for unit, error, finished in broken:
+        entry = found.setdefault(error["boundary"], {"calls": 0, "finished": 0, "units": [], "messages": Counter()})
         if unit not in entry["units"]:
             entry["calls"] += 1
+            entry["finished"] += finished
             entry["units"].append(unit)
-        entry["messages"][message] += 1
+        entry["messages"][error["message"]] += 1
     return {
         boundary: {**entry, "messages": dict(entry["messages"].most_common(20))} for boundary, entry in found.items()
     }

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from evaluation.judging.batch import FILE, Line, judge_metrics, judged_scores
-from evaluation.judging.rubric import campaign_rubric
+from evaluation.judging.batch import FILE, Line, judge_failures, judge_metrics, judged_scores
+from evaluation.judging.rubric import Rubric, bundled_rubrics, campaign_rubric
 from evaluation.measures.metric import Metric, Score
 from evaluation.measures.replay import Replay
 from evaluation.measures.scored import absent, measured
 from evaluation.measures.scoring import all_metrics, computed_scores
 from evaluation.report.statistics import Estimate, mean
-from evaluation.runs.results import CallResult
+from evaluation.runs.results import CallResult, Failure
 from evaluation.runs.store import Run, read_lines
 from evaluation.scenarios.schema import PROPENSITY, Scenario
 
@@ -63,8 +63,8 @@ class Table:
 
     rows: list[Row]
     failed: list[CallResult]
-    unjudged: list[tuple[str, str]]
-    """Calls in which a judge failed on a question, and why: the judge's error, nobody's score."""
+    unjudged: list[tuple[str, Failure]]
+    """Finished calls in which a question has no answer, and why: the judge's or its server's error, nobody's score."""
     metrics: dict[str, Metric]
     variants: list[str]
     cells: dict[str, list[str]] = field(default_factory=dict)
@@ -115,9 +115,9 @@ def read_table(run: Run, tell: Callable[[int, int], None] = lambda _done, _total
         run: The run, finished or not.
         tell: Told (done, total) before each call.
     """
-    judged = judged_scores(cast(Iterable[Line], read_lines(run.folder / FILE)))
+    lines = cast(list[Line], list(read_lines(run.folder / FILE)))
+    judged = judged_scores(lines, _rubrics(run))
     rows, failed = [], []
-    unjudged: list[tuple[str, str]] = []
     for number, result in enumerate(run.results):
         tell(number, len(run.results))
         if result["error"] is not None:
@@ -126,10 +126,11 @@ def read_table(run: Run, tell: Callable[[int, int], None] = lambda _done, _total
         scenario = run.scenarios[result["scenario"]]
         call = Replay(result, scenario, run.campaigns[scenario.campaign])
         said = {score["metric"]: score for score in judged.get(result["unit"], [])}
-        unjudged += [(result["unit"], score["reason"]) for score in said.values() if score["value"] is None]
         inverted = said[INVERTED]["turns"] if INVERTED in said and said[INVERTED]["value"] else []
         scores = {score["metric"]: score for score in computed_scores(call, inverted)} | said
         rows.append(Row(call, scores | {SCORE.name: _final(scores)}))
+    finished = {row.result["unit"] for row in rows}
+    unjudged = [(unit, error) for unit, error in judge_failures(lines) if unit in finished]
     asked = [variant["name"] for variant in run.about["asked"]["variants"]]
     variants = _present(asked, (result["variant"] for result in run.results))
     return Table(rows, failed, unjudged, _metrics(run, rows), variants)
@@ -137,10 +138,15 @@ def read_table(run: Run, tell: Callable[[int, int], None] = lambda _done, _total
 
 def _metrics(run: Run, rows: Sequence[Row]) -> dict[str, Metric]:
     """Return what each metric of the rows means; a question of somebody's own rubric file goes by its name."""
-    own = [rubric for data in run.campaigns.values() if (rubric := campaign_rubric(data.campaign))]
-    known = all_metrics() | {metric.name: metric for metric in judge_metrics(own)} | {SCORE.name: SCORE}
+    known = all_metrics() | {metric.name: metric for metric in judge_metrics(_rubrics(run))} | {SCORE.name: SCORE}
     found = {name for row in rows for name in row.scores}
     return known | {name: Metric(name, "process", name, "higher", "points") for name in sorted(found - set(known))}
+
+
+def _rubrics(run: Run) -> list[Rubric]:
+    """Return the bundled rubrics and those of the run's campaigns."""
+    own = [rubric for data in run.campaigns.values() if (rubric := campaign_rubric(data.campaign))]
+    return [*bundled_rubrics().values(), *own]
 
 
 def _present(asked: Iterable[str], held: Iterable[str]) -> list[str]:

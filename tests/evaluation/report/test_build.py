@@ -52,7 +52,7 @@ def report(run: Run) -> dict[str, Any]:
 def test_every_unit_is_counted_and_what_failed_stands_apart(report: dict[str, Any]) -> None:
     assert (report["calls"], report["finished"]) == (17, 16)
     assert report["failed"] == {
-        "server": {"calls": 1, "units": ["a|s-0|rule|2"], "messages": {"the model server is gone": 1}}
+        "server": {"calls": 1, "finished": 0, "units": ["a|s-0|rule|2"], "messages": {"the model server is gone": 1}}
     }
     assert report["variants"] == {"a": {"calls": 9}, "b": {"calls": 8}}
 
@@ -183,9 +183,9 @@ def test_success_is_shown_by_the_length_of_the_call(tmp_path: Path) -> None:
     assert found["variants"]["a"]["spearman"]["value"] < -0.8
 
 
-def judged(run: Run, unit: str, outcome: float | None, process: float | None) -> None:
+def judged(run: Run, unit: str, outcome: float | None, process: float | None, boundary: str = "judge") -> None:
     for rubric, criterion, value in (("outcome", "points", outcome), ("process", "progress", process)):
-        error = None if value is not None else {"boundary": "judge", "message": "no valid JSON"}
+        error = None if value is not None else {"boundary": boundary, "message": "no valid JSON"}
         row = {"unit": unit, "session": 0, "turn": None, "rubric": rubric, "rubric_version": 1, "criterion": criterion}
         row |= {"value": value, "reason": "…", "turns": [1], "judge": "fake", "error": error, "seconds": 1.0}
         append_line(run.folder / "judged.jsonl", row)
@@ -206,12 +206,15 @@ def test_the_score_weighs_outcome_and_process_and_the_weight_is_swept(tmp_path: 
     assert {row["value"] for row in report["human"]} == {1.0}
 
 
-def test_a_judge_that_fails_is_the_judges_error_and_nobodys_score(tmp_path: Path) -> None:
+@pytest.mark.parametrize("boundary", ["judge", "server"])
+def test_a_judge_that_fails_is_the_error_of_it_or_its_server_and_nobodys_score(tmp_path: Path, boundary: str) -> None:
     run = made_run(tmp_path, [call("a", scenario, 0, won=True) for scenario in range(2)])
-    judged(run, "a|s-0|rule|0", 10.0, None)
+    judged(run, "a|s-0|rule|0", 10.0, None, boundary)
     judged(run, "a|s-1|rule|0", 10.0, 4.0)
     report = build_report(run)
-    assert report["failed"]["judge"]["units"] == ["a|s-0|rule|0"]
+    assert report["failed"] == {
+        boundary: {"calls": 1, "finished": 1, "units": ["a|s-0|rule|0"], "messages": {"no valid JSON": 1}}
+    }
     assert report["finished"] == 2
     assert report["metrics"]["score"]["variants"]["a"]["n"] == 1
 

@@ -7,8 +7,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from evaluation.runs.results import CallResult
+from evaluation.runs.store import read_run
 from tests.evaluation import made_calls as made
-from tests.evaluation.report.test_build import call
+from tests.evaluation.report.test_build import call, judged
 from tests.ui.app import UNTRUSTED, shown
 
 PAGE = Path(__file__).with_name("page_app.py")
@@ -82,6 +83,17 @@ def test_what_broke_is_told_and_a_run_that_goes_on_is_scored_anew(own_home: Path
     app.run()
     assert app.button(key="report_score")
     assert not app.dataframe
+
+
+@pytest.mark.parametrize(
+    ("boundary", "told"), [("judge", "the judge failed: 1"), ("server", "the judge's server failed: 1")]
+)
+def test_a_missing_judgement_is_told_apart_from_a_broken_call(own_home: Path, boundary: str, told: str) -> None:
+    folder = write(own_home, both())
+    judged(read_run(folder), "a|s-0|rule|0", 10.0, None, boundary)
+    shown_page = shown(scored(opened()))
+    assert told in shown_page
+    assert "Broke at" not in shown_page
 
 
 def test_a_run_of_which_nothing_was_finished_says_so(own_home: Path) -> None:
