@@ -150,11 +150,17 @@ def bad_cases(
         Literal["scripts", "goals", "few_shot"], typer.Option(help="What the agent's prompt is made of.")
     ] = "scripts",
     ask_judge: Annotated[
-        bool, typer.Option("--judge", help="Ask the judge where words alone do not tell, and for excellent replies.")
+        bool,
+        typer.Option(
+            "--judge", help="Ask the judge where words alone do not tell, and for the share of excellent replies."
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask the agent again where it once failed: fix, clean fix, what is left wrong, and excellent replies."""
+    """Ask the agent again where it once failed: fix, clean fix, what is left wrong by severity, and excellent replies.
+
+    The share of excellent replies needs --judge; without it there is none.
+    """
     from evaluation.judging import bad_cases as room
     from evaluation.judging.answer_again import answering as answers_of
     from evaluation.judging.model import load_judge
@@ -193,11 +199,14 @@ def bad_cases(
     for row in rows:
         if not row["clean"]:
             say(f"{row['left'] or 'undecided':9} {row['id']} ({row['error']}): {row['why']} – “{row['reply']}”")
-    for name in ("fix", "clean_fix", "excellent"):
-        share = summary[name]
+    shares = {name: summary[name] for name in ("fix", "clean_fix")}
+    shares |= {f"left {severity}": summary["left"][severity] for severity in reversed(room.SEVERITIES)}
+    for name, share in ({**shares, "excellent": summary["excellent"]} if model else shares).items():
         say(
-            f"{name:10} {share['hits']} of {share['of']}: {_share(share['value'])}  [{share['low']:.0%}, {share['high']:.0%}]"
+            f"{name:12} {share['hits']} of {share['of']}: {_share(share['value'])}  [{share['low']:.0%}, {share['high']:.0%}]"
         )
+    if model is None:
+        say("excellent    not told: --judge asks for it")
 
 
 def agreement(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import typer
+import yaml
 from typer.testing import CliRunner
 
 from evaluation.judging import commands
@@ -97,6 +98,23 @@ def test_a_judge_that_cannot_tell_gold_from_bad_is_said_so(
     assert chinese["gold"] is None, "an English quote is no evidence in a Chinese call"
     listed = {row["rubric"]: row["questions"] for row in salesman("rubrics", "--json")}
     assert listed == {"grid": 42, "process": 1, "reply": 8, "role_inversion": 1, "telebot": 6}
+
+
+@pytest.mark.usefixtures("loaded_home")
+def test_people_are_told_what_is_left_wrong_by_severity_and_how_to_ask_for_excellence(
+    salesman: Any, tmp_path: Path
+) -> None:
+    from evaluation.judging.bad_cases import BANK
+
+    cases = [case for case in yaml.safe_load(BANK.read_text(encoding="utf-8")) if case["language"] == "en"][:3]
+    bank = tmp_path / "bank.yaml"
+    bank.write_text(yaml.safe_dump(cases), encoding="utf-8")
+    shown = salesman("bad-cases", "--bank", bank, parse=False).splitlines()
+    left = salesman("bad-cases", "--bank", bank, "--json")["left"]
+    for severity in ("high", "medium", "low"):
+        (line,) = [line for line in shown if line.startswith(f"left {severity}")]
+        assert f"{left[severity]['hits']} of {left[severity]['of']}: " in line
+    assert shown[-1] == "excellent    not told: --judge asks for it"
 
 
 @pytest.mark.usefixtures("loaded_home")
