@@ -76,6 +76,10 @@ def judge_request(model: "BaseChatModel", rubric: Rubric, request: Request, judg
     for _ in range(TRIES):
         try:
             said = _ask(model, prompt, request, judged)
+        except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as trouble:
+            raise ModelUnavailable(
+                f"The judge's server refuses ({str(trouble)[:200]}); check SALESMAN_JUDGE, SALESMAN_JUDGE_BASE_URL and its key."
+            ) from trouble
         except (openai.APITimeoutError, openai.APIStatusError, ValueError, KeyError, TypeError) as trouble:
             error = {"boundary": "server", "message": f"{type(trouble).__name__}: {str(trouble)[:200]}"}
             break

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -15,6 +16,7 @@ from evaluation.runs.store import Run
 from graph.errors import SalesmanError
 from graph.trace_delivery import Target
 from graph.trace_masking import Masker, introduced, known_values
+from guardrails.privacy import find_names
 
 if TYPE_CHECKING:
     from langsmith import Client
@@ -52,14 +54,16 @@ def send_experiments(run: Run, table: Table, scores: Sequence[str], to: Target) 
 
 
 def _data_set(client: "Client", run: Run) -> UUID:
-    """Return the id of the data set of a run's scenarios, made when it is not there."""
+    """Return the id of the data set of a run's scenarios; what of it is not there is made."""
     rows = [scenario.model_dump(mode="json", exclude_defaults=True) for scenario in run.scenarios.values()]
     digest = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()[:12]
     name = f"salesman scenarios {digest}"
     if client.has_dataset(dataset_name=name):
-        return UUID(str(client.read_dataset(dataset_name=name).id))
-    made = UUID(str(client.create_dataset(name, description=f"{len(rows)} scenarios of AI Salesman").id))
-    masker = Masker([value for row in rows for value in known_values(row.get("profile", {}), {}, None)])
+        made = UUID(str(client.read_dataset(dataset_name=name).id))
+    else:
+        made = UUID(str(client.create_dataset(name, description=f"{len(rows)} scenarios of AI Salesman").id))
+    there = {str(example.id) for example in client.list_examples(dataset_id=made)}
+    masker = Masker([name for row in rows for name in _names(row)])
     examples = [
         {
             "id": str(_example(made, row["id"])),
@@ -68,9 +72,24 @@ def _data_set(client: "Client", run: Run) -> UUID:
             "metadata": {"tier": row["tier"], "campaign": row["campaign"], "language": row["language"]},
         }
         for row in rows
+        if str(_example(made, row["id"])) not in there
     ]
-    client.create_examples(dataset_id=made, examples=examples)
+    if examples:
+        client.create_examples(dataset_id=made, examples=examples)
     return made
+
+
+def _names(row: Mapping[str, Any]) -> list[str]:
+    """Return what a scenario tells of who the customer is: its profile, what the customer says when asked, names in its texts."""
+    told = [
+        row["persona"],
+        row["reason"],
+        row.get("opening", ""),
+        row.get("customer_prompt", ""),
+        *row.get("known", []),
+    ]
+    named = [name for text in told for name in find_names(text)]
+    return [*known_values(row.get("profile", {}), {}, None), *row.get("if_asked", {}).values(), *named]
 
 
 def _example(data_set: UUID, scenario: str) -> UUID:
@@ -80,7 +99,8 @@ def _example(data_set: UUID, scenario: str) -> UUID:
 def _experiment(client: "Client", data_set: UUID, run: Run, table: Table, variant: str, scores: Sequence[str]) -> str:
     name = f"{run.folder.resolve().name} {variant} {run.about['started_at']}"
     asked = next(entry for entry in run.about["asked"]["variants"] if entry["name"] == variant)
-    project = client.create_project(name, reference_dataset_id=data_set, metadata=asked, upsert=True).id
+    metadata = {**asked, "adapter": Path(asked.get("adapter", "")).name}
+    project = client.create_project(name, reference_dataset_id=data_set, metadata=metadata, upsert=True).id
     rows = table.where(variant=variant)
     for start in range(0, len(rows), BATCH):
         batch = rows[start : start + BATCH]

@@ -16,12 +16,14 @@ LONGEST_FACT = 300
 LONGEST_NAME = 80
 
 _PRODUCT = re.compile(
-    r"^\W*(?:PRODUCT[_ ]INFORMATION|(?:产品|商品)信息)\W*(?:[(（][^)）\n]*[)）])?\W*?[:：](?P<rest>.*)$",
+    r"^[^\w\n]*(?:PRODUCT[_ ]INFORMATION|(?:产品|商品)信息)[^\w\n]*(?:[(（][^)）\n]*[)）])?[^\w\n]*?[:：](?P<rest>.*)$",
     re.IGNORECASE | re.MULTILINE,
 )
-_RULES = re.compile(r"^\W*(?:(?:Rules|规则)\W*[:：]\s*$|(?:hash code|哈希码))", re.IGNORECASE | re.MULTILINE)
+_RULES = re.compile(
+    r"^[^\w\n]*(?:(?:Rules|规则)[^\w\n]*[:：][ \t]*$|(?:hash code|哈希码))", re.IGNORECASE | re.MULTILINE
+)
 _CUSTOMER = re.compile(
-    r"(?:CUSTOMER[_ ]INFORMATION|(?:客户|顾客|用户)信息)\W*(?:[(（][^)）\n]*[)）])?\W*?[:：](?P<rest>.*)",
+    r"(?:CUSTOMER[_ ]INFORMATION|(?:客户|顾客|用户)信息)[^\w\n]*(?:[(（][^)）\n]*[)）])?[^\w\n]*?[:：](?P<rest>.*)",
     re.IGNORECASE | re.DOTALL,
 )
 _FIELD = re.compile(r"(?P<key>[^:：]{1,40}?)\s*[:：]\s*(?P<value>.*)")
@@ -76,10 +78,12 @@ def customer_field(prompt: str, *keys: str) -> str:
 
     A value may stand on the lines below its key, further in.
     """
-    found = re.search(rf"^(?P<indent>\s*)\W*(?:{'|'.join(keys)})[^\w\n:：]*[:：](?P<value>.*)$", prompt, re.I | re.M)
+    found = re.search(
+        rf"^(?P<indent>[ \t]*)[^\w\n]*(?:{'|'.join(keys)})[^\w\n:：]*[:：](?P<value>.*)$", prompt, re.I | re.M
+    )
     if not found:
         return ""
-    value, depth = _cleaned(found["value"]), len(found["indent"].rsplit("\n", 1)[-1])
+    value, depth = _cleaned(found["value"]), len(found["indent"])
     if not value:
         below = []
         for line in prompt[found.end() :].splitlines()[1:]:

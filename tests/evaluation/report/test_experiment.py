@@ -27,6 +27,12 @@ SESSION = {
 }  # fmt: skip
 
 
+GRETA: dict[str, Any] = {
+    "persona": "I am Greta Miller, 44, a baker.",
+    "if_asked": {"contact_name": "Greta Miller it is.", "contact_phone": "138 0000 1234"},
+}
+
+
 class LangSmith(ThreadingHTTPServer):
     """Takes data sets, examples, experiments, runs and feedback; `refuses` answers 500."""
 
@@ -37,6 +43,7 @@ class LangSmith(ThreadingHTTPServer):
         self.refuses = refuses
         self.taken: list[tuple[str, str]] = []
         self.known: list[dict[str, Any]] = []
+        self.examples: list[dict[str, Any]] = []
 
     @property
     def target(self) -> Target:
@@ -53,7 +60,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Stay silent."""
 
     def do_GET(self) -> None:
-        self._answer(self.server.known if "/datasets" in self.path else {})
+        if "/examples" in self.path:
+            self._answer(self.server.examples)
+        else:
+            self._answer(self.server.known if "/datasets" in self.path else {})
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -91,7 +101,7 @@ def langsmith() -> Iterator[LangSmith]:
 def scored(folder: Path) -> tuple[Run, Table]:
     turns = [made.turn("I am Greta Miller, call me at 138 0000 1234.", "Thank you.")]
     results = [made.result(turns, variant=name) for name in ("a", "b")]
-    run = read_run(made.run_folder(folder, results, [made.scenario()]))
+    run = read_run(made.run_folder(folder, results, [made.scenario(**GRETA)]))
     return run, read_table(run)
 
 
@@ -118,6 +128,13 @@ def test_names_and_numbers_are_masked_and_a_second_sending_has_the_same_ids(
     assert len(langsmith.bodies("/datasets")) == 1, "the data set is there"
     sent = json.dumps(langsmith.taken)
     assert "Greta" not in sent and "0000 1234" not in sent
+
+
+def test_a_data_set_that_a_killed_process_left_empty_is_filled(langsmith: LangSmith, tmp_path: Path) -> None:
+    run, table = scored(tmp_path / "first")
+    send_experiments(run, table, [], langsmith.target)
+    send_experiments(run, table, [], langsmith.target)
+    assert len(langsmith.bodies("/examples/bulk")) == 2, "none of it had come"
 
 
 def test_a_refusal_is_one_clear_line(langsmith: LangSmith, tmp_path: Path) -> None:

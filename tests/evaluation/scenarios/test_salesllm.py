@@ -10,7 +10,7 @@ import yaml
 from evaluation.scenarios.loading import load_scenario_file
 from evaluation.scenarios.modes import with_follow_ups, with_peers
 from evaluation.scenarios.salesllm import BANDS
-from evaluation.scenarios.salesllm_text import product_of
+from evaluation.scenarios.salesllm_text import customer_block, customer_field, product_of
 from graph.errors import BadInput
 from graph.session import Calls
 from graph.settings import Settings
@@ -294,3 +294,11 @@ def test_follow_ups_add_sessions_and_nothing_else(jsonl: Write) -> None:
     (again,) = with_follow_ups(found).scenarios
     assert (again.id, again.sessions) == ("a1_1.f2", 3)
     assert again.model_copy(update={"id": "a1_1", "sessions": 1}) == found.scenarios[0]
+
+
+def test_thousands_of_blank_lines_in_a_row_cost_no_time() -> None:
+    """A pattern that tries every way to split blank lines would take hours here, and the test's time limit would tell."""
+    blank = "\n" * 20_000
+    assert customer_field(blank + "- Difficulty: easy", "difficulty") == "easy"
+    assert customer_block(blank + "nothing") == ""
+    assert product_of(blank + "no product here" + blank) is None
