@@ -101,6 +101,7 @@ def _data(report: dict[str, Any], table: Table, cells: dict[str, int]) -> dict[s
         "metrics": [[name, report["metrics"][name]["label"]] for name in names],
         "cells": [[name, [units[unit] for unit in report["cells"][name]]] for name in cells],
         "calls": [_call(row, places) for row in table.rows],
+        "broken": {boundary: entry["units"] for boundary, entry in report["failed"].items()},
         "failed": [
             [result["unit"], result["error"]["boundary"], result["error"]["message"]]
             for result in table.failed

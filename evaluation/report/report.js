@@ -1,5 +1,5 @@
 "use strict";
-// Shows the calls behind a figure: #c<cell>.<metric>, #r.<rule>.<variant>, #u.<unit>. Everything that was said is set as text.
+// Shows the calls behind a figure: #c<cell>.<metric>, #r.<rule>.<variant>, #b.<boundary>, #finished. Everything that was said is set as text.
 const data = JSON.parse(document.getElementById("data").textContent);
 const list = document.getElementById("list");
 const filter = document.getElementById("filter");
@@ -72,28 +72,33 @@ function broken([unit, boundary, message]) {
 
 function chosen(hash) {
   const all = data.calls.map((_, place) => place);
+  if (hash === "finished") return { places: all, metric: -1, broken: [], label: "Finished calls" };
+  const boundary = /^b\.([a-z]+)$/.exec(hash);
+  if (boundary && data.broken[boundary[1]]) {
+    const units = new Set(data.broken[boundary[1]]);
+    return { places: all.filter((place) => units.has(data.calls[place].unit)), metric: -1, broken: data.failed.filter((one) => units.has(one[0])), label: "Broke at the " + boundary[1] };
+  }
   const cell = /^c(\d+)\.(.+)$/.exec(hash);
   if (cell && data.cells[cell[1]]) {
     const metric = data.metrics.findIndex((one) => one[0] === cell[2]);
     const held = data.cells[cell[1]][1].filter((place) => metric < 0 || data.calls[place].scores.some((one) => one[0] === metric));
     const label = metric < 0 ? "" : data.metrics[metric][1] + ": ";
-    return { places: held, metric, label: label + data.cells[cell[1]][0].replaceAll("=", " ").replaceAll(";", ", ") };
+    return { places: held, metric, broken: [], label: label + data.cells[cell[1]][0].replaceAll("=", " ").replaceAll(";", ", ") };
   }
   const rule = /^r\.([a-z_]+)\.(.+)$/.exec(hash);
   if (rule) {
     const held = all.filter((place) => data.calls[place].unit.split("|")[0] === rule[2] && data.calls[place].turns.some((turn) => turn[7].includes(rule[1]) || turn[8].includes(rule[1])));
-    return { places: held, metric: -1, label: "Rule " + rule[1].replaceAll("_", " ") + ", " + rule[2] };
+    return { places: held, metric: -1, broken: [], label: "Rule " + rule[1].replaceAll("_", " ") + ", " + rule[2] };
   }
-  return null;
+  return { places: all, metric: -1, broken: data.failed, label: "" };
 }
 
 function show() {
   const found = chosen(decodeURIComponent(location.hash.slice(1)));
-  const places = found ? found.places : data.calls.map((_, place) => place);
-  list.replaceChildren(...places.map((place) => entry(place, found ? found.metric : -1, places.length === 1)));
-  if (!found) list.append(...data.failed.map(broken));
-  filter.textContent = found ? found.label + " – " + places.length + (places.length === 1 ? " call. " : " calls. ") : "All calls.";
-  if (found) {
+  const total = found.places.length + found.broken.length;
+  list.replaceChildren(...found.places.map((place) => entry(place, found.metric, total === 1)), ...found.broken.map(broken));
+  filter.textContent = found.label ? found.label + " – " + total + (total === 1 ? " call. " : " calls. ") : "All calls.";
+  if (found.label) {
     const back = node("a", "", "Show all calls");
     back.href = "#calls";
     filter.append(back);

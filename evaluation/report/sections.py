@@ -97,7 +97,11 @@ def turns(table: Table, metric: str) -> dict[str, Any]:
             )
         ]
         correlation = statistics.rank_correlation(lengths, [row.value(metric) or 0.0 for row in rows])
-        found["variants"][variant] = {"points": points, "spearman": _correlation(correlation)}
+        found["variants"][variant] = {
+            "points": points,
+            "spearman": _correlation(correlation),
+            "cell": table.cell(table.where(variant=variant), variant=variant),
+        }
     return found
 
 

@@ -70,6 +70,13 @@ def test_every_figure_links_to_calls_that_are_in_the_page(page: str) -> None:
     assert all(data["calls"][place]["unit"].startswith("a|") for place in dict(data["cells"])["variant=a"])
 
 
+def test_the_counts_in_the_head_link_to_their_calls(page: str) -> None:
+    head = page[page.index("<header>") : page.index("</header>")]
+    assert re.search(r'<a [^>]*href="#calls">65 calls</a>, <a [^>]*href="#finished">64 of them finished</a>', head)
+    assert re.search(r'<a [^>]*href="#b.server"><b>1</b> call broke at the server</a>', head)
+    assert data_of(page)["broken"] == {"server": ["b|s-0|rule|7"]}
+
+
 def test_the_calls_carry_their_words_scores_and_reasons(page: str) -> None:
     first = data_of(page)["calls"][0]
     names = [name for name, _ in data_of(page)["metrics"]]
@@ -141,6 +148,11 @@ def test_a_figure_opens_its_calls_and_what_was_said_stays_text(page: str, tmp_pa
         assert window.locator("#list > details").count() == 65, "64 calls, and the one that broke"
         window.locator("#means .figure").first.click()
         window.wait_for_function("document.querySelectorAll('#list > details').length === 32")
+        window.evaluate("location.hash = '#b.server'")
+        window.wait_for_function("document.querySelectorAll('#list > details').length === 1")
+        assert "broke at the server" in window.locator("#list").inner_text()
+        window.evaluate("location.hash = '#finished'")
+        window.wait_for_function("document.querySelectorAll('#list > details').length === 64")
         window.locator("#list > details > summary").first.click()
         assert EVIL in window.locator("#list .said.customer").first.inner_text()
         assert window.evaluate("document.documentElement.scrollWidth") <= 390
