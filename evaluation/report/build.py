@@ -88,7 +88,7 @@ def report_of(table: Table, run: Run) -> dict[str, Any]:
         "by_tier": by_dimension(table, "tier", headline),
         "by_language": by_dimension(table, "language", headline),
         "by_customer": by_dimension(table, "customer", [*headline, *gates]),
-        "score_against_turns": turns(table, "score" if "score" in shown else "success"),
+        "score_against_turns": turns(table, _final_metric(table)),
         "rank_correlation": ranks(table, headline),
         "rules": rule_hits(table),
         "cost": cost(table),
@@ -106,6 +106,12 @@ def report_of(table: Table, run: Run) -> dict[str, Any]:
 
 def _results(table: Table) -> list[Any]:
     return [row.result for row in table.rows] + table.failed
+
+
+def _final_metric(table: Table) -> str:
+    """Return the metric that says how a call went: the score where at least half of the calls have one."""
+    scored = sum(row.value("score") is not None for row in table.rows)
+    return "score" if table.rows and scored >= len(table.rows) / 2 else "success"
 
 
 def _ratings(run: Run) -> dict[str, float]:

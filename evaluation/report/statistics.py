@@ -37,6 +37,8 @@ class Estimate:
     """Calls (or pairs of calls)."""
     clusters: int
     """Scenarios."""
+    sd: float | None
+    """Standard deviation over calls, n − 1 in the denominator; None of a single one."""
 
 
 def mean(values: Sequence[float], clusters: Sequence[str], *, share: bool = False) -> Estimate | None:
@@ -55,16 +57,21 @@ def mean(values: Sequence[float], clusters: Sequence[str], *, share: bool = Fals
         return None
     sums, counts = _by_cluster(values, clusters)
     value = float(sums.sum() / counts.sum())
+    sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    low, high = _ends(sums, counts, value, share)
+    return Estimate(value, low, high, len(values), len(sums), sd)
+
+
+def _ends(sums: Floats, counts: Floats, value: float, share: bool) -> tuple[float | None, float | None]:
     if len(sums) < 2:
-        return Estimate(value, None, None, len(values), len(sums))
+        return None, None
     if share and value in (0.0, 1.0):
-        low, high = Share(int(value) * len(sums), len(sums)).interval
-        return Estimate(value, low, high, len(values), len(sums))
+        return Share(int(value) * len(sums), len(sums)).interval
     if bool((sums == value * counts).all()):
-        return Estimate(value, value, value, len(values), len(sums))
+        return value, value
     drawn = _draws(len(sums))
     low, high = np.quantile((drawn @ sums) / (drawn @ counts), [0.025, 0.975])
-    return Estimate(value, float(low), float(high), len(values), len(sums))
+    return float(low), float(high)
 
 
 def sign_flip_p(differences: Sequence[float], clusters: Sequence[str]) -> float:

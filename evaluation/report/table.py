@@ -98,6 +98,7 @@ def as_json(estimate: Estimate) -> dict[str, Any]:
         "mean": estimate.value,
         "low": estimate.low,
         "high": estimate.high,
+        "sd": estimate.sd,
         "n": estimate.n,
         "scenarios": estimate.clusters,
     }

@@ -61,6 +61,7 @@ def test_means_are_of_finished_calls_with_their_interval(report: dict[str, Any])
     figures = report["metrics"]["success"]["variants"]
     assert (figures["a"]["mean"], figures["a"]["n"], figures["a"]["scenarios"]) == (0.25, 8, 4)
     assert figures["b"]["mean"] == 7 / 8
+    assert figures["a"]["sd"] == pytest.approx((8 * 0.25 * 0.75 / 7) ** 0.5)
     assert 0 <= figures["a"]["low"] < 0.25 < figures["a"]["high"] <= 1
 
 
@@ -204,6 +205,16 @@ def test_the_score_weighs_outcome_and_process_and_the_weight_is_swept(tmp_path: 
     assert swept[0.1] == pytest.approx(0.1 * 10 + 0.9 * 3)
     assert swept[0.9] == pytest.approx(0.9 * 10 + 0.1 * 3)
     assert {row["value"] for row in report["human"]} == {1.0}
+
+
+@pytest.mark.parametrize(("scored", "metric"), [(0, "success"), (1, "success"), (2, "score"), (4, "score")])
+def test_the_score_stands_against_turns_once_half_of_the_calls_have_one(
+    tmp_path: Path, scored: int, metric: str
+) -> None:
+    run = made_run(tmp_path, [call("a", scenario, 0, won=True) for scenario in range(4)])
+    for result in run.results[:scored]:
+        judged(run, result["unit"], 10.0, 4.0)
+    assert build_report(run)["score_against_turns"]["metric"] == metric
 
 
 @pytest.mark.parametrize("boundary", ["judge", "server"])

@@ -70,6 +70,12 @@ def test_every_figure_links_to_calls_that_are_in_the_page(page: str) -> None:
     assert all(data["calls"][place]["unit"].startswith("a|") for place in dict(data["cells"])["variant=a"])
 
 
+def test_the_table_of_all_metrics_tells_the_standard_deviation(page: str) -> None:
+    everything = page[page.index('<section id="all">') : page.index('<section id="calls">')]
+    assert len(re.findall(r"<small>sd \d+\.\d\d</small>", everything)) > 20
+    assert "<small>sd" not in page[: page.index('<section id="all">')]
+
+
 def test_the_counts_in_the_head_link_to_their_calls(page: str) -> None:
     head = page[page.index("<header>") : page.index("</header>")]
     assert re.search(r'<a [^>]*href="#calls">65 calls</a>, <a [^>]*href="#finished">64 of them finished</a>', head)
