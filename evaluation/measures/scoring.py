@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from evaluation.customers import gates
 from evaluation.judging import telebot
 from evaluation.judging.batch import judge_metrics
-from evaluation.measures import cost, faithfulness, graph, respect, success
+from evaluation.measures import cost, faithfulness, graph, products, respect, success
 from evaluation.measures.metric import Metric, Score
 from evaluation.measures.replay import Replay
 from evaluation.outcome import score as outcome
@@ -19,6 +19,7 @@ SCORERS: tuple[Scorer, ...] = (
     faithfulness.faithfulness_scores,
     respect.respect_scores,
     graph.graph_scores,
+    products.product_scores,
     telebot.computed,
     cost.cost_scores,
 )
@@ -28,6 +29,7 @@ METRICS = [
     *faithfulness.METRICS,
     *respect.METRICS,
     *graph.METRICS,
+    *products.METRICS,
     *telebot.METRICS,
     *cost.METRICS,
     *gates.METRICS,
