@@ -11,14 +11,18 @@ from graph.terminal import dump, say
 
 def scenarios(
     check: Annotated[
-        Path | None, typer.Option("--check", help="Check this file: own scenarios (YAML) or SalesLLM's (JSONL).")
+        Path | None,
+        typer.Option(
+            "--check",
+            help="Check this file: own scenarios (YAML), also of the library's campaigns, or SalesLLM's (JSONL).",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the bundled scenarios, or check a file of scenarios.
 
-    A check ends with exit code 0 also when it finds broken scenarios: a run leaves them out and counts them. A file that
-    cannot be read at all is an error.
+    A check ends with exit code 0 also when it finds broken scenarios. A run leaves SalesLLM's broken rows out and counts
+    them; own YAML with a broken scenario it refuses whole. A file that cannot be read at all is an error.
     """
     from evaluation.scenarios.check import check_file, count_bundled
 

@@ -142,7 +142,7 @@ def _known(rows: list[object], settings: Settings | None) -> Mapping[str, Campai
     if settings is None or all(name in shipped for name in named if isinstance(name, str)):
         return shipped
     library = get_resources(settings).library
-    return {name: library.campaign(name) for name in library.campaigns()} | shipped
+    return {**{name: library.campaign(name) for name in library.campaigns()}, **shipped}
 
 
 def _own(document: Document, rows: list[object], campaigns: Mapping[str, CampaignData]) -> ScenarioSet:
