@@ -5,6 +5,7 @@ from typing import Any
 
 from evaluation.judging.agreement import RATINGS, read_ratings
 from evaluation.report import statistics
+from evaluation.report.checks import judged_beside_computed, propensity
 from evaluation.report.pairs import compare, detectable_of
 from evaluation.report.sections import by_dimension, cost, failures, human, pass_k, ranks, rule_hits, sweep, turns
 from evaluation.report.table import PROCESS_POINTS, Table, read_table
@@ -94,6 +95,8 @@ def report_of(table: Table, run: Run) -> dict[str, Any]:
         "cost": cost(table),
         "alpha_sweep": sweep(table),
         "human": human(table, _ratings(run)),
+        "propensity": propensity(table),
+        "telebot_agreement": judged_beside_computed(table),
         "scores": {
             row.result["unit"]: {
                 name: score["value"] for name, score in row.scores.items() if score["value"] is not None

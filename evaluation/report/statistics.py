@@ -74,6 +74,37 @@ def _ends(sums: Floats, counts: Floats, value: float, share: bool) -> tuple[floa
     return float(low), float(high)
 
 
+def gap(
+    first: Sequence[float], first_clusters: Sequence[str], second: Sequence[float], second_clusters: Sequence[str]
+) -> tuple[float, float | None, float | None] | None:
+    """Return the difference of two groups' means, first less second, with a bootstrap 95 % interval.
+
+    Args:
+        first: Values of the first group's calls.
+        first_clusters: The scenario of each; may stand in both groups, and is drawn with all its calls.
+        second: Values of the second group's calls.
+        second_clusters: The scenario of each.
+
+    Returns:
+        The difference and the ends of its interval (None with fewer than three scenarios); None when a group is empty.
+    """
+    if not first or not second:
+        return None
+    everything, size = [*first_clusters, *second_clusters], len(first)
+    inside = [1.0] * size + [0.0] * len(second)
+    sums = [_by_cluster(side, everything)[0] for side in ([*first, *[0.0] * len(second)], [0.0] * size + [*second])]
+    counts = [_by_cluster(side, everything)[0] for side in (inside, [1.0 - one for one in inside])]
+    value = float(sums[0].sum() / counts[0].sum() - sums[1].sum() / counts[1].sum())
+    if len(sums[0]) < 3:
+        return value, None, None
+    drawn = _draws(len(sums[0]))
+    held = [drawn @ side for side in counts]
+    usable = (held[0] > 0) & (held[1] > 0)
+    means = [(drawn @ side)[usable] / of[usable] for side, of in zip(sums, held, strict=True)]
+    low, high = np.quantile(means[0] - means[1], [0.025, 0.975])
+    return value, float(low), float(high)
+
+
 def sign_flip_p(differences: Sequence[float], clusters: Sequence[str]) -> float:
     """Return the two-sided p-value of a mean difference of zero: each scenario's differences keep or change sign together.
 

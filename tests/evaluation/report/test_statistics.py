@@ -155,6 +155,17 @@ def test_rank_correlation_of_many_has_an_interval_around_scipys_value() -> None:
     assert found[1] < found[0] < found[2] < 1
 
 
+def test_a_gap_between_groups_draws_whole_scenarios() -> None:
+    first, second = [0.8, 0.8, 0.8, 0.5], [0.1, 0.1, 0.5, 0.2]
+    found = statistics.gap(first, ["s1", "s1", "s2", "s3"], second, ["s4", "s5", "s3", "s6"])
+    assert found and found[0] == pytest.approx(0.725 - 0.225)
+    assert found[1] is not None and found[2] is not None and 0.1 < found[1] < 0.5 < found[2] < 0.8
+    turned = statistics.gap(second, ["s4", "s5", "s3", "s6"], first, ["s1", "s1", "s2", "s3"])
+    assert turned and turned[0] == pytest.approx(-found[0])
+    assert statistics.gap([0.1, 0.1], ["s1", "s2"], [0.1], ["s1"]) == (0.0, None, None)
+    assert statistics.gap([], [], [0.1], ["s1"]) is None
+
+
 def test_a_report_of_many_figures_takes_well_under_a_second_each() -> None:
     values = list(np.random.default_rng(0).random(800))
     statistics.mean(values, names(200, each=4))

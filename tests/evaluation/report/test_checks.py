@@ -1,0 +1,59 @@
+"""What a run's figures rest on: each check can be worked out by hand, and names its calls."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evaluation.report.build import build_report
+from evaluation.runs.store import Run, append_line, read_run
+from tests.evaluation import made_calls as made
+from tests.evaluation.report.test_build import call
+
+INCLINED = (0.8, 0.8, 0.2, 0.2)
+
+
+def run_of(folder: Path, won: dict[str, tuple[bool, ...]]) -> Run:
+    """Return a run of four scenarios, two of which are inclined to buy; `won` says by kind of customer who did."""
+    results = [
+        call("a", place, 0, won=did, customer=kind)
+        for kind, all_won in won.items()
+        for place, did in enumerate(all_won)
+    ]
+    scenarios = [made.scenario(f"s-{place}", propensity=value) for place, value in enumerate(INCLINED)]
+    return read_run(made.run_folder(folder / "run", results, scenarios))
+
+
+def test_the_inclination_behind_closed_calls_is_told_for_each_kind(tmp_path: Path) -> None:
+    run = run_of(
+        tmp_path, {"rule": (True, True, False, False), "persona": (True, False, True, False), "recorded": (True,) * 4}
+    )
+    report = build_report(run)
+    found = {row["customer"]: row for row in report["propensity"] if row["metric"] == "won"}
+    assert (found["rule"]["closed"]["mean"], found["rule"]["open"]["mean"]) == pytest.approx((0.8, 0.2))
+    assert found["rule"]["gap"]["value"] == pytest.approx(0.6), "the scenario decides"
+    assert found["persona"]["gap"]["value"] == pytest.approx(0.0), "the scenario decides nothing"
+    assert found["persona"]["gap"]["low"] < 0 < found["persona"]["gap"]["high"]
+    assert (found["recorded"]["open"], found["recorded"]["gap"]) == (None, None)
+    assert report["cells"][found["persona"]["closed"]["cell"]] == ["a|s-0|persona|0", "a|s-2|persona|0"]
+
+
+def test_telebots_judge_stands_beside_what_is_computed(tmp_path: Path) -> None:
+    run = run_of(tmp_path, {"rule": (True, True, True, True)})
+    assert build_report(run)["telebot_agreement"] == {}
+    for place, value in enumerate((1.0, 1.0, 0.0)):
+        row: dict[str, Any] = {"unit": f"a|s-{place}|rule|0", "session": 0, "turn": None, "rubric": "telebot"}
+        row |= {
+            "rubric_version": 1,
+            "criterion": "repetition",
+            "value": value,
+            "reason": "…",
+            "turns": [],
+            "judge": "fake",
+        }
+        append_line(run.folder / "judged.jsonl", row | {"error": None, "seconds": 1.0})
+    report = build_report(run)
+    [(name, both)] = report["telebot_agreement"].items()
+    assert (name, both["n"], both["kappa"]) == ("repetition", 3, None)
+    assert both["share"] == pytest.approx(2 / 3)
+    assert report["cells"][both["cell"]] == [f"a|s-{place}|rule|0" for place in range(3)]
