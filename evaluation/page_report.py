@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from evaluation.customers.likeness import read_likeness
 from evaluation.page_report_calls import calls_behind
 from evaluation.page_report_charts import curve, intervals
 from evaluation.page_report_more import more
@@ -47,7 +48,8 @@ def run_report(folder: Path) -> None:
     if held is None or held[0] != stamp:
         if st.button(t("report.score_anew"), key="report_score", type="primary"):
             require("viewer")
-            start_job("report", t("report.scoring"), lambda progress: _scored(folder, stamp, progress))
+            home = settings().home
+            start_job("report", t("report.scoring"), lambda progress: _scored(folder, home, stamp, progress))
         fresh = show_job("report")
         if fresh is None or fresh[0] != stamp:
             return
@@ -71,10 +73,10 @@ def run_report(folder: Path) -> None:
     )
 
 
-def _scored(folder: Path, stamp: object, progress: Progress) -> tuple[object, Table, Report]:
+def _scored(folder: Path, home: Path, stamp: object, progress: Progress) -> tuple[object, Table, Report]:
     run = read_run(folder)
     table = read_table(run, progress)
-    return stamp, table, report_of(table, run)
+    return stamp, table, report_of(table, run, read_likeness(home))
 
 
 def _head(report: Report) -> None:

@@ -27,16 +27,18 @@ def report(
 
     With `LANGSMITH_API_KEY` set, the scenarios go to LangSmith as a data set, and the run as an experiment a variant.
     """
+    from evaluation.customers.likeness import read_likeness
     from evaluation.report.build import HEADLINE, report_of
     from evaluation.report.experiment import send_experiments
     from evaluation.report.html import page_of
     from evaluation.report.table import read_table
     from evaluation.runs.store import read_run
+    from graph.settings import get_settings
     from graph.trace_delivery import target
 
     run = read_run(folder)
     table = read_table(run, _tell())
-    found = report_of(table, run)
+    found = report_of(table, run, read_likeness(get_settings().home))
     (folder / DATA).write_text(json.dumps(found, ensure_ascii=False, allow_nan=False), encoding="utf-8")
     (folder / PAGE).write_text(page_of(found, table, run.folder.resolve().name), encoding="utf-8")
     if as_json:

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from evaluation.report.build import build_report
+from evaluation.report.build import build_report, report_of
+from evaluation.report.html import page_of
+from evaluation.report.table import read_table
 from evaluation.runs.store import Run, append_line, read_run
 from tests.evaluation import made_calls as made
 from tests.evaluation.report.test_build import call
@@ -57,3 +59,18 @@ def test_telebots_judge_stands_beside_what_is_computed(tmp_path: Path) -> None:
     assert (name, both["n"], both["kappa"]) == ("repetition", 3, None)
     assert both["share"] == pytest.approx(2 / 3)
     assert report["cells"][both["cell"]] == [f"a|s-{place}|rule|0" for place in range(3)]
+
+
+def test_likeness_is_shown_where_it_was_measured_and_its_lack_where_not(tmp_path: Path) -> None:
+    run = run_of(tmp_path, {"rule": (True,) * 4, "persona": (True,) * 4, "recorded": (True,) * 4})
+    figure = {"value": 0.12, "low": 0.1, "high": 0.15}
+    row = {"bleu": figure, "rouge_1": figure, "rouge_2": None, "rouge_l": figure, "cosine": figure}
+    row |= {"calls": 20, "at": "2026-01-02T00:00:00+00:00"}
+    table = read_table(run)
+    report = report_of(table, run, {"rule": row, "chance": row, "retrieved": row})
+    assert report["likeness"] == {"rule": row, "persona": None, "chance": row}, "people's own lines need no measure"
+    shown = page_of(report, table, "run")
+    assert "0.12 (0.10–0.15)" in shown and "2026-01-02" in shown
+    assert "likeness of persona not measured: salesman evaluate customers --kinds persona" in shown
+    assert "likeness of recorded" not in shown
+    assert report_of(table, run)["likeness"] == {"rule": None, "persona": None}
