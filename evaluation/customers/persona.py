@@ -168,6 +168,13 @@ def private_prompt(scenario: Scenario, campaign: CampaignData) -> str:
     )
 
 
+def told_of_itself(scenario: Scenario) -> str:
+    """Return who a scenario's customer was told to be and what it knows of itself: what it must not contradict."""
+    most = {"en": "Pays at most {:g}.", "zh": "最多付{:g}。"}[scenario.language]
+    limit = [] if scenario.price_limit is None else [most.format(scenario.price_limit)]
+    return " ".join((scenario.persona, scenario.reason, *scenario.known, *scenario.if_asked.values(), *limit))
+
+
 @cache
 def _template(name: str) -> Template:
     return Template((PROMPTS / f"{name}.md").read_text(encoding="utf-8").strip())

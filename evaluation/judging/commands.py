@@ -13,7 +13,9 @@ from graph.settings import get_settings
 from graph.terminal import dump, note, say
 
 if TYPE_CHECKING:
+    from evaluation.judging.batch import Job
     from evaluation.judging.rubric import Rubric
+    from evaluation.scenarios.schema import Scenario
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 TELL_SECONDS = 5.0
@@ -23,7 +25,12 @@ HIGH, LOW = 0.6, 0.4
 
 def judge(
     folder: Annotated[Path, typer.Argument(help="Folder of a run.")],
-    rubrics: Annotated[str, typer.Option(help="Names or files, e.g. `process,telebot`.")] = "process,telebot",
+    rubrics: Annotated[
+        str,
+        typer.Option(
+            help="Names or files, e.g. `process,telebot`, or `role_inversion,persona_drift` for the customers."
+        ),
+    ] = "process,telebot",
     limit: Annotated[int | None, typer.Option(min=1, help="Send at most so many requests.")] = None,
     at_once: Annotated[int, typer.Option(min=1, max=256, help="Requests under way at a time.")] = 4,
     as_json: JsonOption = False,
@@ -44,7 +51,8 @@ def judge(
     names = [name.strip() for name in rubrics.split(",") if name.strip()]
     campaigns = {name: data.campaign for name, data in run.campaigns.items()}
     chosen: list[Rubric] = find_rubrics([name for name in names if name != "campaign"])
-    wanted = list(jobs(run.results, chosen, campaigns))
+    people = {result["unit"]: run.scenarios[result["scenario"]] for result in run.results}
+    wanted = [_of_customer(job, people[job.unit]) for job in jobs(run.results, chosen, campaigns)]
     if "campaign" in names:
         for name, campaign in campaigns.items():
             own = campaign_rubric(campaign)
@@ -81,6 +89,16 @@ def judge(
         say(
             f"{name}: computed and judged alike in {_share(both['share'])} of {both['n']} calls, kappa {_figure(both['kappa'])}"
         )
+
+
+def _of_customer(job: "Job", scenario: "Scenario") -> "Job":
+    """Show a judge of the customer who the customer was told to be; judges of the agent see what the agent knew."""
+    from evaluation.customers.persona import told_of_itself
+
+    if job.rubric.judges != "customer":
+        return job
+    background = {**job.judged.background, "profile": told_of_itself(scenario)}
+    return replace(job, judged=replace(job.judged, background=background))
 
 
 def rubrics(

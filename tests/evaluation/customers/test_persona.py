@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from evaluation.customers.ending import refuses, says_goodbye
-from evaluation.customers.persona import PersonaBuyer, clean, private_prompt
+from evaluation.customers.persona import PersonaBuyer, clean, private_prompt, told_of_itself
 from evaluation.customers.wording import read_book
 from evaluation.scenarios.schema import PROPENSITY
 from graph.errors import ModelUnavailable
@@ -149,3 +149,9 @@ def test_a_followed_up_customer_remembers_the_earlier_call(tmp_path: Path) -> No
     assert customer.next_line(record()) == "You again?"
     seen = load_chat_model(settings, name=settings.judge).seen[-1]  # type: ignore[attr-defined]
     assert "No, not now" in [message.text for message in seen]
+
+
+def test_what_a_customer_was_told_of_itself_is_told_whole() -> None:
+    who = scenario(price_limit=250, known=["I run a bakery"], if_asked={"need": "More people"})
+    assert told_of_itself(who) == f"{who.persona} {who.reason} I run a bakery More people Pays at most 250."
+    assert told_of_itself(scenario(language="zh", price_limit=None)).endswith("138 0000 9999")

@@ -193,5 +193,5 @@ def test_a_question_without_an_answer_keeps_the_boundary_at_fault(boundary: str)
 
 def test_every_metric_of_the_rubrics_is_known_by_name() -> None:
     names = [metric.name for metric in judge_metrics()]
-    assert len(names) == len(set(names)) == 1 + (6 + 1) + (42 + 6 + 1) + 1 + (8 + 1) + 2
+    assert len(names) == len(set(names)) == 1 + (6 + 1) + (42 + 6 + 1) + 1 + (8 + 1) + 2 + 1
     assert {"reply.excellent", "reply.score", "grid.score"} < set(names)

@@ -6,13 +6,17 @@ from typing import Any
 import pytest
 import typer
 import yaml
+from langchain_core.messages import AIMessage
 from typer.testing import CliRunner
 
 from evaluation.judging import commands
+from evaluation.judging.batch import judged_scores
 from evaluation.judging.pairs import keep_preference, keep_rating, pairs_to_rate
+from evaluation.runs.store import read_lines
 from graph.errors import BadInput
 from graph.settings import get_settings
 from scripts_library.loading import bundled
+from serving.fakes import ScriptedChatModel
 from tests.evaluation.judging.fake_judge import progress, quote
 from tests.evaluation.judging.test_pairs import AT, a_run
 
@@ -70,6 +74,26 @@ def test_a_run_is_judged_and_goes_on_and_its_judge_is_compared_with_a_person(
     assert found["bias"]["value"] == pytest.approx(2 - 3.5)
 
 
+def test_a_judge_of_drift_sees_who_the_customer_was_told_to_be(
+    salesman: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def answer(model: Any, prompt: list[Any], **options: Any) -> AIMessage:
+        asked.append(prompt[-1].content)
+        found = {"evidence": [quote(1, "Sure, but I'm busy", "in_character")], "reason": "r", "value": 0}
+        return AIMessage(json.dumps({"drift": found}))
+
+    monkeypatch.setattr(ScriptedChatModel, "invoke", answer)
+    folder = with_campaign(tmp_path / "run")
+    use_judge(monkeypatch, tmp_path, {})
+    summary = salesman("judge", folder, "--rubrics", "persona_drift", "--json")
+    assert (summary["asked"], summary["failed"]) == (8, {})
+    assert all('<background>\nprofile: "Busy. Came in."\n</background>' in text for text in asked)
+    scores = judged_scores(read_lines(folder / "judged.jsonl"))  # type: ignore[arg-type]
+    assert {(one["metric"], one["value"]) for call in scores.values() for one in call} == {("persona_drift.drift", 0.0)}
+
+
 def test_computed_and_judged_are_reported_beside_each_other(
     salesman: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,7 +121,7 @@ def test_a_judge_that_cannot_tell_gold_from_bad_is_said_so(
     assert (english["gold"], english["bad"], english["separates"]) == (1.0, None, False)
     assert chinese["gold"] is None, "an English quote is no evidence in a Chinese call"
     listed = {row["rubric"]: row["questions"] for row in salesman("rubrics", "--json")}
-    assert listed == {"grid": 42, "process": 1, "reply": 8, "role_inversion": 1, "telebot": 6}
+    assert listed == {"grid": 42, "persona_drift": 1, "process": 1, "reply": 8, "role_inversion": 1, "telebot": 6}
 
 
 @pytest.mark.usefixtures("loaded_home")

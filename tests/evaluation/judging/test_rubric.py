@@ -139,7 +139,7 @@ def test_a_rubric_that_cannot_be_judged_by_is_refused(spoil: Any, told: str, tmp
 
 
 def test_unknown_rubrics_are_all_named() -> None:
-    with pytest.raises(BadInput, match=r"warmth, luck are unknown; expected grid, process"):
+    with pytest.raises(BadInput, match=r"warmth, luck are unknown; expected grid, persona_drift, process"):
         find_rubrics(["process", "warmth", "luck"])
 
 
