@@ -8,7 +8,7 @@ import streamlit as st
 from evaluation.customers.likeness import read_likeness
 from evaluation.page_report_calls import calls_behind
 from evaluation.page_report_charts import curve, intervals
-from evaluation.page_report_more import more
+from evaluation.page_report_more import left_out, more
 from evaluation.report.build import HEADLINE, report_of
 from evaluation.report.html import page_of
 from evaluation.report.numbers import interval, p_value
@@ -95,6 +95,7 @@ def _head(report: Report) -> None:
             st.warning(t(f"report.broke_{boundary}", n=broken, why=plain(why)))
         if entry["finished"]:
             st.warning(t("report.unjudged", n=entry["finished"], boundary=t(f"report.{boundary}"), why=plain(why)))
+    left_out(report)
 
 
 def _figures(table: Table, report: Report) -> None:

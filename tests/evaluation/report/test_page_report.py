@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from evaluation.customers.likeness import keep_likeness
 from evaluation.runs.results import CallResult
-from evaluation.runs.store import read_run
+from evaluation.runs.store import read_run, write_about
 from tests.evaluation import made_calls as made
 from tests.evaluation.report.test_build import call, judged
 from tests.ui.app import UNTRUSTED, shown
@@ -102,7 +103,34 @@ def test_a_run_of_which_nothing_was_finished_says_so(own_home: Path) -> None:
     assert "No call was finished" in shown(scored(opened()))
 
 
-def test_what_else_a_report_holds_is_there_too(own_home: Path) -> None:
-    write(own_home, both())
-    app = scored(opened())
-    assert "Customers' quality gates" in [entry.label for entry in app.expander]
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_else_a_report_holds_is_there_too(own_home: Path, language: str) -> None:
+    results = [
+        call(variant, scenario, 0, won=(variant == "b") == (scenario % 2 == 0), customer=kind)
+        for variant in ("a", "b")
+        for scenario in range(4)
+        for kind in ("rule", "persona")
+    ]
+    folder = write(own_home, results)
+    for result in results:
+        judged(read_run(folder), result["unit"], 10.0, 4.0)
+    about = read_run(folder).about | {
+        "left_out": [UNTRUSTED],
+        "broken": [{"id": "s-9", "reasons": ["no such campaign"]}],
+    }
+    write_about(folder, about)
+    keep_likeness(own_home, {"rule": {"bleu": {"value": 0.12, "low": 0.1, "high": 0.15}}}, calls=20)
+    app = scored(opened(language))
+    told = {entry.label: entry for entry in app.expander}
+    assert len(told) == 8, "broken scenarios, gates, ranks, propensity, score by weight, cost, rules, all metrics"
+    tables = {label: [table.value for table in entry.dataframe] for label, entry in told.items()}
+    titles = list(told)
+    assert tables[titles[0]][0].iloc[0].to_list() == ["s-9", "no such campaign"]
+    assert set(tables[titles[1]][0].iloc[:, 1]) == {"rule", "persona"}
+    assert tables[titles[1]][1].iloc[0].to_list()[:2] == ["rule", "0.12 (0.10–0.15)"]
+    assert tables[titles[2]][0].iloc[0, 0] == "rule / persona"
+    assert set(tables[titles[3]][0].iloc[:, 2]) == {"0.80 (0.80–0.80)"}, "every scenario has the same inclination"
+    assert tables[titles[4]][0].iloc[:, 1].to_list()[4] == "7.00 (7.00–7.00)", "α = 0.5 of 10 and 4"
+    assert tables[titles[5]][0].iloc[0].to_list()[1:] == ["8", "8"], "eight lines of customers a variant"
+    assert "--kinds persona" in shown(app).replace("\\", "")
+    assert UNTRUSTED not in shown(app)
