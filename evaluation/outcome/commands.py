@@ -88,9 +88,10 @@ def outcome_train(
     from evaluation.outcome.finetune import Recipe
     from evaluation.outcome.measure import read_dialogues
     from evaluation.outcome.train import train
-    from scripts_library.persuasion import split_of
 
-    known = [dialogue for dialogue in read_dialogues(data, held) if split_of(dialogue.group) != "test"]
+    known = [dialogue for dialogue in read_dialogues(data, held) if not dialogue.held_out]
+    if not known:
+        raise BadInput("All of these calls are held out for testing: train on a run with `--scenarios train`.")
     recipe = Recipe() if epochs is None else replace(Recipe(), epochs=epochs)
     train(known, base_encoder(base, get_settings().cache), out, recipe, told=note)
     say(f"{out}: ready; `salesman evaluate outcome --classifier {out}` measures it")

@@ -1,17 +1,26 @@
 """Calls as the classifier reads them: exchanges of one agent's turn and the customer's answer, from every source alike."""
 
 import csv
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from pathlib import Path
 
 from evaluation.outcome.classes import IntentClass, of_call, of_donation
 from evaluation.runs.results import CallResult
+from evaluation.scenarios.loading import split_ids
+from evaluation.scenarios.schema import SPLITS
 from graph.errors import BadInput
 from graph.records import ConversationRecord
-from scripts_library.persuasion import RecordedCall, outcome_of, read_calls, role_of
+from scripts_library.persuasion import RecordedCall, outcome_of, read_calls, role_of, split_of
 from scripts_library.schema import Language
+
+
+@cache
+def _scenario_splits() -> dict[str, str]:
+    return {name: split for split in SPLITS for name in split_ids(split)}
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,9 @@ class Exchange:
     customer: str
     turn: int
     acts: frozenset[str] | None = None
+
+
+_MODES = re.compile(r"(?:\.(?:x6|x15|f1|f2))+$")
 
 
 @dataclass(frozen=True)
@@ -44,8 +56,13 @@ class Dialogue:
 
     @property
     def group(self) -> str:
-        """What splits and lists of training calls go by."""
-        return self.scenario or self.id
+        """What splits and lists of training calls go by; a scenario in another mode (`….x6`, `….f2`) is the same customer."""
+        return _MODES.sub("", self.scenario) or self.id
+
+    @property
+    def held_out(self) -> bool:
+        """Whether the call is a test call: by the scenarios' splits, else by the recorded calls' own."""
+        return _scenario_splits().get(self.group, split_of(self.group)) == "test"
 
     @property
     def text(self) -> str:

@@ -71,13 +71,13 @@ def measure(
     if model is not None:
         examples = pick_examples(taught)
         for name, shown in (("zero_shot", []), ("ten_shot", examples)):
-            found[name] = _of_model(truth, ask_outcomes(model, held_out, shown))
+            found[name] = _of_model(truth, groups, ask_outcomes(model, held_out, shown))
     few = f"only {len(held_out)} calls are held out; the figures say little" if len(held_out) < ENOUGH else ""
     return {**found, "held_out": len(held_out), "seen": seen, "left_out": left_out, "warning": few}
 
 
-def _of_model(truth: Truths, answers: Sequence[IntentClass | None]) -> dict[str, Any]:
-    measured = figures(Answers(truth, np.array([chance_of(answer) for answer in answers])))
+def _of_model(truth: Truths, groups: tuple[str, ...], answers: Sequence[IntentClass | None]) -> dict[str, Any]:
+    measured = figures(Answers(truth, np.array([chance_of(answer) for answer in answers]), groups))
     return {**measured, "unanswered": sum(answer is None for answer in answers)}
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.outcome.dialogue import Exchange, exchanges_of_records, read_donations, read_results
+from evaluation.outcome.dialogue import Dialogue, Exchange, exchanges_of_records, read_donations, read_results
+from evaluation.scenarios.loading import split_ids
 from graph.errors import BadInput
 from tests.evaluation import made_calls as made
 
@@ -27,6 +28,22 @@ def test_real_calls_become_exchanges_with_the_persuadees_gift_and_intention(tmp_
     assert second.possible == ("A",)
     assert second.exchanges == (Exchange("", "Hi", 0), Exchange("Hi you", "", 1))
     assert first.text == "[ASSISTANT] Hello Will you give?\n[USER] Maybe I will\n[ASSISTANT] Thanks"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "group", "held_out"),
+    [
+        (split_ids("test")[0], split_ids("test")[0], True),
+        (f"{split_ids('test')[0]}.x6.f2", split_ids("test")[0], True),
+        (split_ids("train")[0], split_ids("train")[0], False),
+        (f"{split_ids('dev')[0]}.f1", split_ids("dev")[0], False),
+    ],
+)
+def test_a_simulated_call_is_held_out_with_its_scenario_in_whatever_mode(
+    scenario: str, group: str, held_out: bool
+) -> None:
+    call = Dialogue("a call", "en", (), scenario=scenario)
+    assert (call.group, call.held_out) == (group, held_out)
 
 
 def test_a_file_of_intentions_without_its_columns_is_named(tmp_path: Path) -> None:
