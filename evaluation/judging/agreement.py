@@ -106,6 +106,10 @@ def ratings_of_run(folder: Path, judge: str = JUDGE) -> list[Rating]:
     lines = cast(list[Line], list(read_lines(folder / FILE)))
     own = [line for line in lines if line["judge"] == judge]
     rater, scores = judge if own else JUDGE, judged_scores(own or lines)
+    if any(one.rater == rater for one in people):
+        raise BadInput(
+            f"{folder / RATINGS}: a person rated as '{rater}', which is the judge's name; name the person otherwise."
+        )
     wanted = {(one.criterion, one.item): one for one in people}
     judged = [
         Rating(item, rater, score["value"], wanted[score["metric"], item].tier, score["metric"])

@@ -45,7 +45,7 @@ def judge(
     from evaluation.judging.rubric import campaign_rubric, find_rubrics
     from evaluation.judging.telebot import agreement_with_judge, computed
     from evaluation.measures.replay import Replay
-    from evaluation.runs.store import read_lines, read_run
+    from evaluation.runs.store import locked, read_lines, read_run
 
     run, settings = read_run(folder), get_settings()
     names = [name.strip() for name in rubrics.split(",") if name.strip()]
@@ -61,17 +61,18 @@ def judge(
             ]
             wanted += jobs(held, [own] if own else [], campaigns)
     path = folder / FILE
-    summary: dict[str, Any] = dict(
-        judge_calls(
-            wanted,
-            path,
-            load_judge(settings),
-            settings.judge,
-            at_once=at_once,
-            limit=limit,
-            progress=_teller("requests judged"),
+    with locked(folder, "judge"):
+        summary: dict[str, Any] = dict(
+            judge_calls(
+                wanted,
+                path,
+                load_judge(settings),
+                settings.judge,
+                at_once=at_once,
+                limit=limit,
+                progress=_teller("requests judged"),
+            )
         )
-    )
     if "telebot" in names:
         scores = judged_scores(read_lines(path))  # type: ignore[arg-type]
         for result in run.results:

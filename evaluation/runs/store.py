@@ -119,13 +119,17 @@ def write_about(folder: Path, about: Mapping[str, Any]) -> None:
     temporary.replace(folder / ABOUT)
 
 
-def locked(folder: Path) -> FileLock:
-    """Return the lock of a folder, held.
+def locked(folder: Path, work: str = "run") -> FileLock:
+    """Return the lock of a folder for one kind of work, held.
+
+    Args:
+        folder: A run's.
+        work: `run` or `judge`; a run may be judged while it goes on.
 
     Raises:
-        BadInput: Another process runs in it.
+        BadInput: Another process does the same work in it.
     """
-    lock = FileLock(folder / ".lock")
+    lock = FileLock(folder / f".{work}.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout as error:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr, spearmanr
 
-from evaluation.judging.agreement import Rating, agreement, alpha, find_ratings, icc, read_ratings
+from evaluation.judging.agreement import Rating, agreement, alpha, find_ratings, icc, ratings_of_run, read_ratings
 from graph.errors import BadInput
 
 NONE = np.nan
@@ -160,3 +160,9 @@ def test_the_ratings_of_a_run_meet_its_judge_by_its_folder_or_its_file(tmp_path:
     assert strict["pearson"]["value"] is None and strict["bias"]["value"] < newest["bias"]["value"]
     with pytest.raises(BadInput, match="'gpt' is not in the ratings; expected one of ann, judge"):
         agreement(find_ratings(path, "gpt"), "gpt")
+
+
+def test_a_person_who_is_called_like_the_judge_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ratings.csv").write_text("item,rater,rating\na,judge,5\n", "utf-8")
+    with pytest.raises(BadInput, match="a person rated as 'judge'"):
+        ratings_of_run(tmp_path)
