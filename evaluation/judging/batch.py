@@ -292,24 +292,28 @@ def _derived(metric: Metric, value: float, equal: bool, answers: Sequence[Line])
 
 
 def _wholes(rubric: Rubric) -> list[tuple[Metric, list[str]]]:
-    """Return the scores over several questions, each with its questions: of each part, and of the whole.
+    """Return the scores over several questions, each with its questions: of the whole, and of each part.
 
     They stand on the rubric's own scale, else say how far from the worst (0) to the best (1). A rubric of one question has none.
     """
     worst, best = _ends(rubric)
-    named = [
-        (
-            f"{rubric.name}.{request.part.id}.score",
-            request.part.label["en"],
-            [request.key(one) for one in request.criteria],
-        )
-        for request in rubric.requests()
-        if request.part
+    named = [(f"{rubric.name}.score", "overall", [key for key, _, _ in rubric.asked()])]
+    named += [
+        (f"{rubric.name}.{one.part.id}.score", one.part.label["en"], [one.key(criterion) for criterion in one.criteria])
+        for one in rubric.requests()
+        if one.part
     ]
-    named.append((f"{rubric.name}.score", "overall", [key for key, _, _ in rubric.asked()]))
-    better, unit = ("higher" if best > worst else "lower"), ("points" if rubric.scale else "share")
     return [
-        (Metric(name, rubric.group, f"{rubric.title['en']}, score: {label}", better, unit), keys)  # type: ignore[arg-type]
+        (
+            Metric(
+                name=name,
+                group=rubric.group,
+                label=f"{rubric.title['en']}, score: {label}",
+                better="higher" if best > worst else "lower",
+                unit="points" if rubric.scale else "share",
+            ),
+            keys,
+        )
         for name, label, keys in named
         if len(keys) > 1
     ]
@@ -351,7 +355,7 @@ def judge_metrics(rubrics: Iterable[Rubric] | None = None) -> list[Metric]:
     found = [
         metric
         for rubric in _or_bundled(rubrics)
-        for metric in [*metrics_of(rubric), *(whole for whole, _ in _wholes(rubric))]
+        for metric in [*(whole for whole, _ in _wholes(rubric)), *metrics_of(rubric)]
     ]
     return [*found, *(metric for metric, _, _ in DERIVED.values())]
 

@@ -35,7 +35,10 @@ def propensity(table: Table) -> list[dict[str, Any]]:
                         name: _inclination(table, side, **{"customer": customer, metric: name})
                         for name, side in zip(("closed", "open"), sides, strict=True)
                     },
-                    "gap": dict(zip(("value", "low", "high"), gap, strict=True)) if gap else None,
+                    "gap": dict(zip(("value", "low", "high"), gap, strict=True))
+                    | {"cell": table.cell(rows, customer=customer, known=metric)}
+                    if gap
+                    else None,
                 }
             )
     return found

@@ -76,6 +76,15 @@ def test_the_table_of_all_metrics_tells_the_standard_deviation(page: str) -> Non
     assert "<small>sd" not in page[: page.index('<section id="all">')]
 
 
+def test_customers_have_their_own_gates_and_their_own_differences(page: str) -> None:
+    gates = page[page.index('<section id="customers">') : page.index('<section id="reliability">')]
+    cells = dict(enumerate(name for name, _ in data_of(page)["cells"]))
+    linked = {cells[int(cell)] for cell in re.findall(r'href="#c(\d+)\.customer_role_inversion"', gates)}
+    assert linked == {f"variant={variant};customer={kind}" for variant in "ab" for kind in ("rule", "persona")}
+    folded = re.findall(r"<summary>b less a, customers of kind (\w+) alone</summary>", page)
+    assert folded == ["rule", "persona"]
+
+
 def test_the_counts_in_the_head_link_to_their_calls(page: str) -> None:
     head = page[page.index("<header>") : page.index("</header>")]
     assert re.search(r'<a [^>]*href="#calls">65 calls</a>, <a [^>]*href="#finished">64 of them finished</a>', head)
