@@ -1,6 +1,6 @@
 """A run as a table: a row for each finished call, with all its scores; and the index of the calls behind each figure."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -116,7 +116,7 @@ def read_table(run: Run, tell: Callable[[int, int], None] = lambda _done, _total
         run: The run, finished or not.
         tell: Told (done, total) before each call.
     """
-    lines = cast(list[Line], list(read_lines(run.folder / FILE)))
+    lines = list(_numbered_through(cast(Iterable[Line], read_lines(run.folder / FILE)), run.results))
     judged = judged_scores(lines, _rubrics(run))
     rows, failed = [], []
     for number, result in enumerate(run.results):
@@ -135,6 +135,15 @@ def read_table(run: Run, tell: Callable[[int, int], None] = lambda _done, _total
     asked = [variant["name"] for variant in run.about["asked"]["variants"]]
     variants = _present(asked, (result["variant"] for result in run.results))
     return Table(rows, failed, unjudged, _metrics(run, rows), variants)
+
+
+def _numbered_through(lines: Iterable[Line], results: Iterable[CallResult]) -> Iterator[Line]:
+    """Yield a judge's answers with turns numbered through all sessions of a call, as everything else numbers them."""
+    lengths = {result["unit"]: [len(record["turns"]) for record in result["sessions"]] for result in results}
+    for line in lines:
+        before = sum(lengths.get(line["unit"], [])[: line["session"]])
+        turn = None if line["turn"] is None else line["turn"] + before
+        yield {**line, "turn": turn, "turns": [one + before for one in line["turns"]]}
 
 
 def _metrics(run: Run, rows: Sequence[Row]) -> dict[str, Metric]:

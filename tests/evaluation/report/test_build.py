@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from evaluation.report.build import build_report
+from evaluation.report.table import read_table
 from evaluation.runs.results import CallResult
 from evaluation.runs.store import Run, append_line, read_run
 from tests.evaluation import made_calls as made
@@ -228,6 +229,28 @@ def test_a_judge_that_fails_is_the_error_of_it_or_its_server_and_nobodys_score(t
     }
     assert report["finished"] == 2
     assert report["metrics"]["score"]["variants"]["a"]["n"] == 1
+
+
+def test_a_judge_cites_turns_of_a_follow_up_session_by_their_number_in_the_call(tmp_path: Path) -> None:
+    twice = call("a", 0, 0, won=True, lines=2)
+    twice["sessions"].append(call("a", 0, 0, won=True)["sessions"][0])
+    twice["notes"].append([])
+    run = made_run(tmp_path, [twice])
+    row = {"unit": twice["unit"], "turn": None, "rubric": "process", "rubric_version": 1, "criterion": "progress"}
+    for session in (0, 1):
+        answer = {
+            "session": session,
+            "value": 4.0,
+            "reason": "…",
+            "turns": [1],
+            "judge": "j",
+            "error": None,
+            "seconds": 1,
+        }
+        append_line(run.folder / "judged.jsonl", row | answer)
+    [held] = read_table(run).rows
+    assert held.scores["process.progress"]["turns"] == [1, 4], "three turns come before the second session's"
+    assert held.call.turns[4].session == 1
 
 
 def test_a_run_of_which_every_call_failed_still_reports(tmp_path: Path) -> None:
