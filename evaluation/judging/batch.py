@@ -255,10 +255,23 @@ def judge_failures(lines: Iterable[Line]) -> list[tuple[str, Failure]]:
     ]
 
 
+def judges_of(lines: Iterable[Line]) -> dict[str, tuple[str, int]]:
+    """Return, by rubric, the judge who answered last and the rubric's version then; only those answers are scores.
+
+    Two judges are two instruments: where a second one has answered some questions, the first one's answers to the others are
+    not mixed with its own.
+    """
+    return {line["rubric"]: (line["judge"], line["rubric_version"]) for line in lines}
+
+
 def _answers(lines: Iterable[Line]) -> dict[tuple[str, str, str], list[Line]]:
-    """Return the answers that count, by unit, rubric and question."""
+    """Return the answers that count, by unit, rubric and question: of each rubric those of one judge and one version."""
+    held = list(lines)
+    judges = judges_of(held)
     newest: dict[tuple[Any, ...], Line] = {}
-    for line in lines:
+    for line in held:
+        if judges[line["rubric"]] != (line["judge"], line["rubric_version"]):
+            continue
         place = (line["unit"], line["rubric"], line["criterion"], line["session"], line["turn"])
         if line["error"] is None or place not in newest or newest[place]["error"] is not None:
             newest[place] = line

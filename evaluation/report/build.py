@@ -65,6 +65,7 @@ def report_of(table: Table, run: Run, likeness: Mapping[str, Any] = NOT_MEASURED
         "finished": len(table.rows),
         "failed": failures(table),
         "run": about,
+        "judges": {rubric: f"{judge}, version {version}" for rubric, (judge, version) in table.judges.items()},
         "broken_scenarios": about.get("broken", []),
         "left_out": about.get("left_out", []),
         "method": {

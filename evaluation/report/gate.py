@@ -65,11 +65,17 @@ def decide(base: str, candidate: str, rules_file: Path = GATE) -> list[Condition
     if not all(condition.passed for condition in found):
         return found
     tables = read_table(runs[0]), read_table(runs[1])
+    if tables[0].judges != tables[1].judges:
+        return [*found, _plain("same judges", False, f"{_told(tables[0])}; {_told(tables[1])}")]
     metrics = tables[0].metrics | tables[1].metrics
     unknown = [name for name in (rules.primary, *rules.must_be_zero) if name not in metrics]
     if unknown:
         raise BadInput(f"{rules_file}: unknown metric {', '.join(unknown)}; `salesman evaluate report` names them all.")
     return [*found, *_figures(rules, metrics, *tables)]
+
+
+def _told(table: Table) -> str:
+    return ", ".join(f"{rubric}: {judge} v{version}" for rubric, (judge, version) in table.judges.items()) or "no judge"
 
 
 def read_rules(path: Path) -> Rules:

@@ -96,7 +96,9 @@ def turns(table: Table, metric: str) -> dict[str, Any]:
                 )
             )
         ]
-        correlation = statistics.rank_correlation(lengths, [row.value(metric) or 0.0 for row in rows])
+        correlation = statistics.rank_correlation(
+            lengths, [row.value(metric) or 0.0 for row in rows], of_scenarios=False
+        )
         found["variants"][variant] = {
             "points": points,
             "spearman": _correlation(correlation),
@@ -243,7 +245,9 @@ def human(table: Table, ratings: Mapping[str, float]) -> list[dict[str, Any]]:
             for row in rated
             if (value := score_of(row.value(OUTCOME_POINTS), row.value(PROCESS_POINTS), alpha)) is not None
         ]
-        correlation = statistics.rank_correlation([ours for ours, _ in both], [theirs for _, theirs in both])
+        correlation = statistics.rank_correlation(
+            [ours for ours, _ in both], [theirs for _, theirs in both], of_scenarios=False
+        )
         if correlation:
             cell = table.cell(rated, rated="yes")
             found.append({"alpha": alpha, "n": len(both), "cell": cell, **_correlation(correlation)})

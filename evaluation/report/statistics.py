@@ -168,22 +168,23 @@ def pass_k(successes: int, trials: int, k: int) -> float:
 
 
 def rank_correlation(
-    first: Sequence[float], second: Sequence[float]
+    first: Sequence[float], second: Sequence[float], *, of_scenarios: bool = True
 ) -> tuple[float, float | None, float | None] | None:
     """Return Spearman's rank correlation of paired values, with a bootstrap 95 % interval.
 
     Args:
         first: One value a scenario.
         second: The same scenarios' values.
+        of_scenarios: Whether each pair is a scenario's. Calls of one scenario hang together, so single calls get no interval.
 
     Returns:
-        The correlation and the ends of its interval (None with fewer than eight pairs); None with fewer than three pairs, or
-        when all values of one side are equal.
+        The correlation and the ends of its interval (None with fewer than eight pairs, and of calls); None with fewer than three
+        pairs, or when all values of one side are equal.
     """
     if len(first) < 3 or len(set(first)) < 2 or len(set(second)) < 2:
         return None
     value = float(stats.spearmanr(first, second).statistic)
-    if len(first) < 8:
+    if len(first) < 8 or not of_scenarios:
         return value, None, None
     places = np.random.default_rng(SEED).integers(0, len(first), (RANK_ROUNDS, len(first)))
     ranks = [stats.rankdata(np.asarray(side, dtype=float)[places], axis=1) for side in (first, second)]

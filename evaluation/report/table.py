@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from evaluation.judging.batch import FILE, Line, judge_failures, judge_metrics, judged_scores
+from evaluation.judging.batch import FILE, Line, judge_failures, judge_metrics, judged_scores, judges_of
 from evaluation.judging.rubric import Rubric, bundled_rubrics, campaign_rubric
 from evaluation.measures.metric import Metric, Score
 from evaluation.measures.replay import Replay
@@ -65,6 +65,8 @@ class Table:
     failed: list[CallResult]
     unjudged: list[tuple[str, Failure]]
     """Finished calls in which a question has no answer, and why: the judge's or its server's error, nobody's score."""
+    judges: dict[str, tuple[str, int]]
+    """Who judged by each rubric, and the rubric's version."""
     metrics: dict[str, Metric]
     variants: list[str]
     cells: dict[str, list[str]] = field(default_factory=dict)
@@ -134,7 +136,7 @@ def read_table(run: Run, tell: Callable[[int, int], None] = lambda _done, _total
     unjudged = [(unit, error) for unit, error in judge_failures(lines) if unit in finished]
     asked = [variant["name"] for variant in run.about["asked"]["variants"]]
     variants = _present(asked, (result["variant"] for result in run.results))
-    return Table(rows, failed, unjudged, _metrics(run, rows), variants)
+    return Table(rows, failed, unjudged, judges_of(lines), _metrics(run, rows), variants)
 
 
 def _numbered_through(lines: Iterable[Line], results: Iterable[CallResult]) -> Iterator[Line]:

@@ -195,3 +195,14 @@ def test_every_metric_of_the_rubrics_is_known_by_name() -> None:
     names = [metric.name for metric in judge_metrics()]
     assert len(names) == len(set(names)) == 1 + (6 + 1) + (42 + 6 + 1) + 1 + (8 + 1) + 2 + 1
     assert {"reply.excellent", "reply.score", "grid.score"} < set(names)
+
+
+def test_answers_of_two_judges_or_of_an_older_rubric_are_never_one_figure(tmp_path: Path) -> None:
+    path = tmp_path / "judged.jsonl"
+    judge_all(path, says(progress(8, TRUE)), judge="first")
+    held = lines(path)
+    second = [{**line, "judge": "second", "value": 2.0} for line in held[:2]]
+    scores = judged_scores([*held, *second])
+    assert {unit: found[0]["value"] for unit, found in scores.items()} == {line["unit"]: 2.0 for line in second}
+    newer = [{**line, "rubric_version": line["rubric_version"] + 1, "value": 4.0} for line in held[:1]]
+    assert [found[0]["value"] for found in judged_scores([*held, *newer]).values()] == [4.0]
