@@ -20,7 +20,7 @@ def left_out(report: Report) -> None:
     """Show what was asked for and not run: what could not be paired, and scenarios that are broken.
 
     Args:
-        report: What `build_report` returns.
+        report: What `report_of` returns.
     """
     if report["left_out"]:
         st.warning(t("report.left_out", what=plain("; ".join(report["left_out"]))))
@@ -38,7 +38,7 @@ def more(report: Report) -> None:
     """Show the rest of a report.
 
     Args:
-        report: What `build_report` returns, of a run with finished calls.
+        report: What `report_of` returns, of a run with finished calls.
     """
     with st.expander(t("report.gates")):
         st.caption(t("report.gates_note"))

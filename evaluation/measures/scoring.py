@@ -9,9 +9,6 @@ from evaluation.measures import cost, faithfulness, graph, products, respect, su
 from evaluation.measures.metric import Metric, Score
 from evaluation.measures.replay import Replay
 from evaluation.outcome import score as outcome
-from evaluation.runs.results import CallResult
-from evaluation.scenarios.schema import Scenario
-from scripts_library.loading import CampaignData
 
 Scorer = Callable[[Replay], list[Score]]
 SCORERS: tuple[Scorer, ...] = (
@@ -36,24 +33,8 @@ METRICS = [
 ]
 
 
-def score_call(result: CallResult, scenario: Scenario, campaign: CampaignData) -> list[Score]:
-    """Score a call by everything that is computed; what judges say of it is in the run's judgements.
-
-    Args:
-        result: The call.
-        scenario: What it was about.
-        campaign: What the agent could know and say.
-
-    Returns:
-        A score for each computed metric; none of a call that could not be finished, which is no fault of the agent's words.
-    """
-    if result["error"] is not None or not result["sessions"]:
-        return []
-    return computed_scores(Replay(result, scenario, campaign))
-
-
 def computed_scores(call: Replay, inverted: Collection[int] = ()) -> list[Score]:
-    """Score a finished call by everything that is computed; see `score_call`.
+    """Score a finished call by everything that is computed; what judges say of it is in the run's judgements.
 
     Args:
         call: The call.

@@ -1,6 +1,6 @@
 """A run's report as data: every figure with its interval, its number of calls, and the cell of the calls behind it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from evaluation.judging.agreement import RATINGS, read_ratings
@@ -8,7 +8,7 @@ from evaluation.report import statistics
 from evaluation.report.checks import judged_beside_computed, likeness_of, propensity
 from evaluation.report.pairs import compare, detectable_of
 from evaluation.report.sections import by_dimension, cost, failures, human, pass_k, ranks, rule_hits, sweep, turns
-from evaluation.report.table import PROCESS_POINTS, Table, read_table
+from evaluation.report.table import PROCESS_POINTS, Table
 from evaluation.runs.store import Run
 
 VERSION = 1
@@ -32,27 +32,18 @@ NOT_MEASURED: Mapping[str, Any] = {}
 """No figures of likeness."""
 
 
-def build_report(
-    run: Run,
-    tell: Callable[[int, int], None] = lambda _done, _total: None,
-    likeness: Mapping[str, Any] = NOT_MEASURED,
-) -> dict[str, Any]:
+def report_of(table: Table, run: Run, likeness: Mapping[str, Any] = NOT_MEASURED) -> dict[str, Any]:
     """Return what `report.json` holds.
 
     Args:
+        table: The run's scored calls (`read_table`).
         run: The run, finished or not; people's ratings of its calls are read where there are some (`ratings.csv`).
-        tell: Told (done, total) while calls are scored.
         likeness: How like real customers each kind speaks, as `evaluation.customers.likeness.read_likeness` returns it.
 
     Returns:
         `calls` counts every unit that was tried, `failed` those among them that could not be finished, by boundary; every
         figure names its `cell`, and `cells` names the calls (units) behind each.
     """
-    return report_of(read_table(run, tell), run, likeness)
-
-
-def report_of(table: Table, run: Run, likeness: Mapping[str, Any] = NOT_MEASURED) -> dict[str, Any]:
-    """Return the report of a run whose calls are scored; see `build_report`."""
     about = run.about
     valued = {name for row in table.rows for name, score in row.scores.items() if score["value"] is not None}
     headline = [name for name in HEADLINE if name in valued]

@@ -35,7 +35,7 @@ def page_of(report: dict[str, Any], table: Table, name: str) -> str:
     """Return the report as HTML.
 
     Args:
-        report: What `build_report` returns.
+        report: What `report_of` returns.
         table: The scored calls behind it.
         name: What the run is called.
     """

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from evaluation.customers.protocol import Note
+from evaluation.report.build import report_of
+from evaluation.report.table import read_table
 from evaluation.runs.results import CallResult, Failure
-from evaluation.runs.store import CALLS, CAMPAIGNS, SCENARIOS, append_line, write_about
+from evaluation.runs.store import CALLS, CAMPAIGNS, SCENARIOS, Run, append_line, write_about
 from evaluation.scenarios.schema import Scenario
 from graph.records import ConversationRecord, TurnRecord
 from scripts_library.loading import CampaignData, bundled, load_campaign
@@ -153,3 +155,8 @@ def run_folder(folder: Path, results: Sequence[CallResult], scenarios: Sequence[
     about = {"asked": given | asked, "broken": [], "left_out": [], "started_at": "2026-01-01T00:00:00+00:00"}
     write_about(folder, about | {"finished_at": "2026-01-01T01:00:00+00:00"})
     return folder
+
+
+def reported(run: Run) -> dict[str, Any]:
+    """Return a run's report."""
+    return report_of(read_table(run), run)

@@ -1,23 +1,19 @@
-"""All scores of a call together: every one is a known metric, has its reason, and none is of a call that failed."""
+"""All scores of a call together: every one is a known metric, has its reason."""
 
 from evaluation.measures.metric import Metric
-from evaluation.measures.scoring import all_metrics, score_call
+from evaluation.measures.replay import Replay
+from evaluation.measures.scoring import all_metrics, computed_scores
 from tests.evaluation import made_calls as made
 
 
 def test_every_score_is_a_known_metric_with_a_reason_and_none_comes_twice() -> None:
     turns = [made.turn("How much?", "It costs 199 yuan a month.", intent="price_question", stage="analysis")]
-    scores = score_call(made.result(turns), made.scenario(), made.campaign())
+    scores = computed_scores(Replay(made.result(turns), made.scenario(), made.campaign()))
     names = [score["metric"] for score in scores]
     assert len(names) == len(set(names)) > 50
     assert set(names) <= set(all_metrics())
     assert all(score["reason"] for score in scores)
     assert all(score["value"] is None or score["value"] >= 0 for score in scores)
-
-
-def test_a_call_that_failed_has_no_scores() -> None:
-    broken = made.result(error={"boundary": "server", "message": "gone"})
-    assert score_call(broken, made.scenario(), made.campaign()) == []
 
 
 def test_metrics_are_named_once_and_guardrails_have_a_direction() -> None:
@@ -36,14 +32,14 @@ def test_shares_stay_between_0_and_1() -> None:
         made.turn("Hi.", "Only 99 yuan!", source="script"),
         made.turn("Never call again.", "Fine.", intent="opt_out"),
     ]
-    scores = score_call(made.result(turns), made.scenario(), made.campaign())
+    scores = computed_scores(Replay(made.result(turns), made.scenario(), made.campaign()))
     assert all(0 <= score["value"] <= 1 for score in scores if score["metric"] in shares and score["value"] is not None)
 
 
 def test_the_shipped_classifier_tells_a_purchase_from_a_refusal_in_english_alone() -> None:
     def points(*lines: str, language: str = "en") -> float | None:
         turns = [made.turn(line, "I see.") for line in lines]
-        scores = score_call(made.result(turns), made.scenario(language=language), made.campaign())
+        scores = computed_scores(Replay(made.result(turns), made.scenario(language=language), made.campaign()))
         return next(score["value"] for score in scores if score["metric"] == "outcome.points")
 
     bought = points("That sounds good.", "Yes, I will donate one dollar today.", "You are welcome, happy to help.")

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from evaluation.report.build import build_report
 from evaluation.report.table import read_table
 from evaluation.runs.results import CallResult
 from evaluation.runs.store import Run, append_line, read_run
@@ -47,7 +46,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="module")
 def report(run: Run) -> dict[str, Any]:
-    return build_report(run)
+    return made.reported(run)
 
 
 def test_every_unit_is_counted_and_what_failed_stands_apart(report: dict[str, Any]) -> None:
@@ -105,7 +104,7 @@ def test_variants_are_compared_for_each_kind_of_customer_too(tmp_path: Path) -> 
         for scenario in range(5)
         for kind in ("rule", "persona")
     ]
-    report = build_report(made_run(tmp_path, results))
+    report = made.reported(made_run(tmp_path, results))
     rows = {row["customer"]: row for row in report["pairs"] if row["metric"] == "success"}
     assert {kind: (row["difference"], row["pairs"]) for kind, row in rows.items()} == {
         "": (0.5, 10),
@@ -134,14 +133,14 @@ def test_breakdowns_hold_what_their_level_says(report: dict[str, Any]) -> None:
 def test_each_kind_of_customer_has_its_own_quality_gates(tmp_path: Path) -> None:
     results = [call("a", scenario, 0, won=True, customer=kind) for scenario in range(3) for kind in ("rule", "persona")]
     results[1]["sessions"][0]["turns"][1]["customer"] = "How can I help you today?"
-    found = build_report(made_run(tmp_path, results))["by_customer"]
+    found = made.reported(made_run(tmp_path, results))["by_customer"]
     calls = found["customer_inverted_call"]
     assert (calls["rule"]["a"]["mean"], calls["persona"]["a"]["mean"]) == (0.0, pytest.approx(1 / 3))
     assert {"customer_role_inversion", "customer_drift", "customer_leak", "customer_repetition"} <= set(found)
 
 
 def test_the_report_is_plain_json_and_the_same_again(report: dict[str, Any], run: Run) -> None:
-    again = build_report(read_run(run.folder))
+    again = made.reported(read_run(run.folder))
     assert json.dumps(report, allow_nan=False) == json.dumps(again, allow_nan=False)
 
 
@@ -151,7 +150,7 @@ def test_rules_are_counted_as_said_and_as_blocked(tmp_path: Path) -> None:
     lied["sessions"][0]["turns"][1]["rules"] = [
         {"name": "promise", "severity": "high", "action": "blocked", "reason": "…", "text": "I promise"}
     ]
-    report = build_report(made_run(tmp_path, [lied, call("a", 1, 0, won=True)]))
+    report = made.reported(made_run(tmp_path, [lied, call("a", 1, 0, won=True)]))
     unit = lied["unit"]
     assert report["rules"]["unsupported_quantity"]["a"] == {"said": 1, "blocked": 0, "units": [unit]}
     assert report["rules"]["promise"]["a"] == {"said": 0, "blocked": 1, "units": [unit]}
@@ -166,7 +165,7 @@ def test_two_customers_rank_the_scenarios_alike_or_not(tmp_path: Path) -> None:
         for scenario, trial in itertools.product(range(3), range(2))
         for won in [scenario + trial > 1 if customer == "rule" else scenario + trial < 2]
     ]
-    report = build_report(made_run(tmp_path, results))
+    report = made.reported(made_run(tmp_path, results))
     row = next(row for row in report["rank_correlation"] if row["metric"] == "success")
     assert (row["customers"], row["of"], row["variant"], row["n"]) == (["rule", "persona"], "scenarios", "a", 3)
     assert row["value"] == -1.0
@@ -174,7 +173,7 @@ def test_two_customers_rank_the_scenarios_alike_or_not(tmp_path: Path) -> None:
 
 def test_success_is_shown_by_the_length_of_the_call(tmp_path: Path) -> None:
     results = [call("a", scenario, 0, won=scenario < 2, lines=1 + scenario) for scenario in range(4)]
-    found = build_report(made_run(tmp_path, results))["score_against_turns"]
+    found = made.reported(made_run(tmp_path, results))["score_against_turns"]
     assert found["metric"] == "success"
     assert [(point["turns"], point["mean"]) for point in found["variants"]["a"]["points"]] == [
         (1, 1),
@@ -199,7 +198,7 @@ def test_the_score_weighs_outcome_and_process_and_the_weight_is_swept(tmp_path: 
         judged(run, unit, 10.0, 2.0 + place)
     rated = [f"{result['unit']},sue,{place},process.progress" for place, result in enumerate(run.results)]
     (run.folder / "ratings.csv").write_text("\n".join(["item,rater,rating,criterion", *rated]), encoding="utf-8")
-    report = build_report(run)
+    report = made.reported(run)
     assert report["metrics"]["score"]["variants"]["a"]["mean"] == pytest.approx(6.5)
     swept = {row["alpha"]: row["variants"]["a"]["mean"] for row in report["alpha_sweep"]}
     assert len(swept) == 9
@@ -215,7 +214,7 @@ def test_the_score_stands_against_turns_once_half_of_the_calls_have_one(
     run = made_run(tmp_path, [call("a", scenario, 0, won=True) for scenario in range(4)])
     for result in run.results[:scored]:
         judged(run, result["unit"], 10.0, 4.0)
-    assert build_report(run)["score_against_turns"]["metric"] == metric
+    assert made.reported(run)["score_against_turns"]["metric"] == metric
 
 
 @pytest.mark.parametrize("boundary", ["judge", "server"])
@@ -223,7 +222,7 @@ def test_a_judge_that_fails_is_the_error_of_it_or_its_server_and_nobodys_score(t
     run = made_run(tmp_path, [call("a", scenario, 0, won=True) for scenario in range(2)])
     judged(run, "a|s-0|rule|0", 10.0, None, boundary)
     judged(run, "a|s-1|rule|0", 10.0, 4.0)
-    report = build_report(run)
+    report = made.reported(run)
     assert report["failed"] == {
         boundary: {"calls": 1, "finished": 1, "units": ["a|s-0|rule|0"], "messages": {"no valid JSON": 1}}
     }
@@ -255,7 +254,7 @@ def test_a_judge_cites_turns_of_a_follow_up_session_by_their_number_in_the_call(
 
 def test_a_run_of_which_every_call_failed_still_reports(tmp_path: Path) -> None:
     broken = made.result(scenario="s-0", error={"boundary": "customer", "message": "said nothing"})
-    report = build_report(made_run(tmp_path, [broken]))
+    report = made.reported(made_run(tmp_path, [broken]))
     assert (report["calls"], report["finished"], report["metrics"]) == (1, 0, {})
     assert report["failed"]["customer"]["calls"] == 1
 
@@ -269,5 +268,5 @@ def test_a_run_of_160_calls_is_reported_in_a_few_seconds(tmp_path: Path) -> None
     ]
     run = made_run(tmp_path, results)
     started = time.perf_counter()
-    assert build_report(run)["calls"] == 160
+    assert made.reported(run)["calls"] == 160
     assert time.perf_counter() - started < 12

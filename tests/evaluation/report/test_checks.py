@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from evaluation.report.build import build_report, report_of
+from evaluation.report.build import report_of
 from evaluation.report.html import page_of
 from evaluation.report.table import read_table
 from evaluation.runs.store import Run, append_line, read_run
@@ -30,7 +30,7 @@ def test_the_inclination_behind_closed_calls_is_told_for_each_kind(tmp_path: Pat
     run = run_of(
         tmp_path, {"rule": (True, True, False, False), "persona": (True, False, True, False), "recorded": (True,) * 4}
     )
-    report = build_report(run)
+    report = made.reported(run)
     found = {row["customer"]: row for row in report["propensity"] if row["metric"] == "won"}
     assert (found["rule"]["closed"]["mean"], found["rule"]["open"]["mean"]) == pytest.approx((0.8, 0.2))
     assert found["rule"]["gap"]["value"] == pytest.approx(0.6), "the scenario decides"
@@ -42,7 +42,7 @@ def test_the_inclination_behind_closed_calls_is_told_for_each_kind(tmp_path: Pat
 
 def test_telebots_judge_stands_beside_what_is_computed(tmp_path: Path) -> None:
     run = run_of(tmp_path, {"rule": (True, True, True, True)})
-    assert build_report(run)["telebot_agreement"] == {}
+    assert made.reported(run)["telebot_agreement"] == {}
     for place, value in enumerate((1.0, 1.0, 0.0)):
         row: dict[str, Any] = {"unit": f"a|s-{place}|rule|0", "session": 0, "turn": None, "rubric": "telebot"}
         row |= {
@@ -54,7 +54,7 @@ def test_telebots_judge_stands_beside_what_is_computed(tmp_path: Path) -> None:
             "judge": "fake",
         }
         append_line(run.folder / "judged.jsonl", row | {"error": None, "seconds": 1.0})
-    report = build_report(run)
+    report = made.reported(run)
     [(name, both)] = report["telebot_agreement"].items()
     assert (name, both["n"], both["kappa"]) == ("repetition", 3, None)
     assert both["share"] == pytest.approx(2 / 3)
