@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from graph.commands import CampaignOption, JsonOption
+from evaluation.telling import JsonOption
+from graph.commands import CampaignOption
 from graph.settings import get_settings
 from graph.terminal import dump, say
 

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from evaluation.telling import JsonOption, Paced
 from graph.errors import BadInput
 from graph.settings import get_settings
-from graph.terminal import dump, note, say
+from graph.terminal import dump, say
 
 if TYPE_CHECKING:
     from evaluation.judging.batch import Job
     from evaluation.judging.rubric import Rubric
     from evaluation.scenarios.schema import Scenario
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-TELL_SECONDS = 5.0
 HIGH, LOW = 0.6, 0.4
 """A judge separates a rubric's samples when gold scores at least `HIGH` and bad at most `LOW` of the way to the best."""
 
@@ -280,12 +279,10 @@ def preference(
 
 def _teller(what: str) -> Callable[[int, int, float | None], None]:
     """Return what says how far a batch is, every few seconds."""
-    last = [0.0]
+    paced = Paced()
 
     def tell(done: int, total: int, left: float | None) -> None:
-        if done == total or time.monotonic() - last[0] >= TELL_SECONDS:
-            last[0] = time.monotonic()
-            note(f"{done} of {total} {what}, about {(left or 0) / 60:.1f} minutes left")
+        paced.say(f"{done} of {total} {what}, about {(left or 0) / 60:.1f} minutes left", last=done == total)
 
     return tell
 

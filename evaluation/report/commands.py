@@ -1,22 +1,20 @@
 """`salesman evaluate report|gate|ab`: what a run says, whether a candidate may replace the base, and online figures."""
 
 import json
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from evaluation.runs.commands import GATE
+from evaluation.telling import JsonOption, Paced
 from graph.errors import BadInput
 from graph.terminal import dump, note, say
 
 if TYPE_CHECKING:
     from evaluation.report.gate import Condition
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-GATE = Path(__file__).with_name("gate.yaml")
 DATA, PAGE = "report.json", "report.html"
-TELL_SECONDS = 5.0
 
 
 def report(
@@ -36,8 +34,8 @@ def report(
     from graph.settings import get_settings
     from graph.trace_delivery import target
 
-    run = read_run(folder)
-    table = read_table(run, _tell())
+    run, paced = read_run(folder), Paced()
+    table = read_table(run, lambda done, total: paced.say(f"{done}/{total} calls scored"))
     found = report_of(table, run, read_likeness(get_settings().home))
     (folder / DATA).write_text(json.dumps(found, ensure_ascii=False, allow_nan=False), encoding="utf-8")
     (folder / PAGE).write_text(page_of(found, table, run.folder.resolve().name), encoding="utf-8")
@@ -49,17 +47,6 @@ def report(
         say(f"{folder / DATA}, {folder / PAGE}")
     if to := target():
         note(f"LangSmith: experiments {', '.join(send_experiments(run, table, HEADLINE, to))}")
-
-
-def _tell() -> Any:
-    told = [time.monotonic()]
-
-    def tell(done: int, total: int) -> None:
-        if time.monotonic() - told[0] >= TELL_SECONDS:
-            told[0] = time.monotonic()
-            note(f"{done}/{total} calls scored")
-
-    return tell
 
 
 def _summary(found: dict[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ from evaluation.report import statistics
 from evaluation.report.numbers import interval, number, p_value
 from evaluation.report.pairs import differences
 from evaluation.report.table import Row, Table, read_table
+from evaluation.runs.commands import GATE
 from evaluation.runs.store import Run, read_run
 from evaluation.scenarios.loading import load_split
 from evaluation.scenarios.schema import Split
@@ -22,7 +23,6 @@ from scripts_library.loading import field_name, join_errors, schema_problems
 from scripts_library.schema import Data
 from scripts_library.yaml_lines import read_yaml
 
-GATE = Path(__file__).with_name("gate.yaml")
 SPLIT: Split = "test"
 SHOWN = 5
 

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from evaluation.telling import Paced
 from graph.errors import BadInput
 from graph.settings import get_settings
-from graph.terminal import note, say
+from graph.terminal import say
 
 if TYPE_CHECKING:
     from evaluation.runs.runner import Progress
 
 GATE = Path(__file__).parents[1] / "report" / "gate.yaml"
-TELL_SECONDS = 5.0
+"""The gate's rules as they ship; the report's commands read them from here too."""
 
 
 def run(
@@ -120,18 +121,15 @@ def _hash(gate: Path) -> str:
 
 def _teller() -> Callable[["Progress"], None]:
     """Return what prints the progress, every few seconds and at the end."""
-    told = [time.monotonic()]
+    paced = Paced()
 
     def tell(progress: "Progress") -> None:
-        last = progress.before + progress.done == progress.units
-        if not last and time.monotonic() - told[0] < TELL_SECONDS:
-            return
-        told[0] = time.monotonic()
-        took = told[0] - progress.started
+        took = time.monotonic() - progress.started
         failed = ", ".join(f"{count} at the {name}" for name, count in sorted(progress.failed.items()))
-        note(
+        paced.say(
             f"{progress.before + progress.done}/{progress.units} calls, {progress.turns / max(took, 0.001):.1f} turns/s, "
-            f"about {_minutes(progress.seconds_left)} left" + (f"; failed: {failed}" if failed else "")
+            f"about {_minutes(progress.seconds_left)} left" + (f"; failed: {failed}" if failed else ""),
+            last=progress.before + progress.done == progress.units,
         )
 
     return tell

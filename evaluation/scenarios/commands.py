@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from evaluation.telling import JsonOption
 from graph.settings import get_settings
 from graph.terminal import dump, say
 
@@ -17,7 +18,7 @@ def scenarios(
             help="Check this file: own scenarios (YAML), also of the library's campaigns, or SalesLLM's (JSONL).",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List the bundled scenarios, or check a file of scenarios.
 

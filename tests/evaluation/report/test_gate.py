@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from evaluation.report import gate
-from evaluation.report.gate import GATE, Condition, decide, read_rules
+from evaluation.report.gate import Condition, decide, read_rules
+from evaluation.runs.commands import GATE
 from evaluation.runs.results import CallResult
 from evaluation.scenarios.loading import split_ids
 from evaluation.scenarios.scenario_set import ScenarioSet
