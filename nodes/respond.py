@@ -49,7 +49,8 @@ def _guide(campaign: Campaign, language: Language, resources: Resources, answeri
 def turn_prompt(state: CallState, resources: Resources, answering: Answering = "scripts") -> str:
     """Render the last message: what the customer said, where the call stands, what to do now, an example, the cue.
 
-    Without scripts there is no example, and with `few_shot` neither a stage nor a thing to do.
+    Without scripts there is no example, and with `few_shot` neither a stage nor a thing to do. Where the model may think, the
+    cue asks for one short thought before the reply; a repair (`nodes.guard`) asks for words alone, its time being short.
     What the call has learnt is repeated only when the turns that told it have left the window.
     """
     campaign = resources.campaign(state["campaign"]).campaign
@@ -63,11 +64,12 @@ def turn_prompt(state: CallState, resources: Resources, answering: Answering = "
         ]
         known = {"en": " Known: {}.", "zh": "已知：{}。"}[language].format("; ".join(facts)) if facts else ""
     customer = quoted(state["customer"], language)
+    cue = render(f"cue_think.{language}" if resources.settings.think else f"cue.{language}")
     if answering == "few_shot":
-        return render(f"turn_few_shot.{language}", customer=customer, known=known)
+        return render(f"turn_few_shot.{language}", customer=customer, known=known, cue=cue)
     plan = state["plan"]
     outline = "; ".join(step.rstrip(".;。；") for step in plan["outline"])
-    now = {"customer": customer, "stage": state["stage"], "known": known, "outline": outline}
+    now = {"customer": customer, "stage": state["stage"], "known": known, "outline": outline, "cue": cue}
     if answering == "goals":
         return render(f"turn_goals.{language}", **now)
     return render(f"turn.{language}", **now, situation=plan["situation"].rstrip(".。"), lead=plan["lead"])

@@ -8,6 +8,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from graph.errors import BadInput
+from training.corpus.lines import read_lines, refuse, write_lines
 
 
 class Message(TypedDict):
@@ -64,39 +65,44 @@ def read_rows(path: Path, *columns: str) -> list[dict[str, Any]]:
         columns: Those that every row must have, e.g. `prompt`, `completion`.
 
     Raises:
-        BadInput: No such file, no row, a row that is no JSON object or lacks a column, or one of a test dialogue.
+        BadInput: No such file, no row, rows that are no JSON objects or lack a column, or rows of test dialogues; all faults at once, a line each.
     """
     if not path.is_file():
         raise BadInput(f"Rows {path} do not exist; make them with `salesman train corpus rows`.")
     rows: list[dict[str, Any]] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise BadInput(f"Rows {path}, line {number}: no JSON ({error}).") from error
-        missing = [name for name in ("dialogue", "split", *columns) if not isinstance(row, dict) or name not in row]
-        if missing:
-            raise BadInput(f"Rows {path}, line {number}: lacks {', '.join(missing)}.")
-        if row["split"] == "test":
-            raise BadInput(
-                f"Rows {path}, line {number}: dialogue '{row['dialogue']}' is held out for tests; nothing trains on it."
-            )
-        rows.append(row)
+    faults: list[str] = []
+    for number, line in read_lines(path):
+        row = _parsed(line)
+        wrong = _fault(row, columns)
+        if wrong:
+            faults.append(f"line {number}: {wrong}")
+        else:
+            rows.append(row)
+    refuse(f"Rows {path}", faults)
     if not rows:
         raise BadInput(f"Rows {path} hold none.")
     return rows
 
 
+def _parsed(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def _fault(row: Any, columns: Iterable[str]) -> str:
+    """Return why a row cannot be trained on; empty when it can."""
+    if not isinstance(row, dict):
+        return "no JSON object"
+    missing = [name for name in ("dialogue", "split", *columns) if name not in row]
+    if missing:
+        return f"lacks {', '.join(missing)}"
+    if row["split"] == "test":
+        return f"dialogue '{row['dialogue']}' is held out for tests; nothing trains on it"
+    return ""
+
+
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
     """Write rows and return how many; an earlier file is replaced whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    count = 0
-    with part.open("w", encoding="utf-8") as file:
-        for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-            count += 1
-    part.replace(path)
-    return count
+    return write_lines(path, (json.dumps(row, ensure_ascii=False) for row in rows))

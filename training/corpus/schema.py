@@ -8,13 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from graph.errors import BadInput
 from scripts_library.schema import Language
+from training.corpus.lines import read_lines, refuse, write_lines
 
 Role = Literal["agent", "customer"]
 Split = Literal["train", "dev", "test"]
 Method = Literal["imported", "recorded", "simulation", "extraction", "role_play", "prefix"]
 """`imported`: calls between people. `recorded`: the project's own. The others: TeleBot's and AI-Salesman's ways of making them."""
-SHOWN = 20
-"""Faults of a file that are told at once."""
 
 
 class _Strict(BaseModel):
@@ -78,15 +77,13 @@ def read_dialogues(path: Path) -> list[Dialogue]:
         path: JSON lines, a dialogue each.
 
     Raises:
-        BadInput: No such file, no dialogue in it, lines that are no dialogues, or ids that occur twice; all faults at once, each with its line.
+        BadInput: No such file, no dialogue in it, lines that are no dialogues, or ids that occur twice; all faults at once, a line each.
     """
     if not path.is_file():
         raise BadInput(f"Corpus {path} does not exist; make one with `salesman train corpus`.")
     found: dict[str, Dialogue] = {}
     faults: list[str] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
+    for number, line in read_lines(path):
         try:
             dialogue = Dialogue.model_validate_json(line)
         except ValidationError as error:
@@ -95,9 +92,7 @@ def read_dialogues(path: Path) -> list[Dialogue]:
         if dialogue.id in found:
             faults.append(f"line {number}: id '{dialogue.id}' stands there twice")
         found[dialogue.id] = dialogue
-    if faults:
-        more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
-        raise BadInput(f"Corpus {path}: {'; '.join(faults[:SHOWN])}{more}")
+    refuse(f"Corpus {path}", faults)
     if not found:
         raise BadInput(f"Corpus {path} holds no dialogue.")
     return list(found.values())
@@ -105,15 +100,7 @@ def read_dialogues(path: Path) -> list[Dialogue]:
 
 def write_dialogues(path: Path, dialogues: Iterable[Dialogue]) -> int:
     """Write a corpus and return how many dialogues it holds; an earlier file is replaced whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    count = 0
-    with part.open("w", encoding="utf-8") as file:
-        for dialogue in dialogues:
-            file.write(dialogue.model_dump_json() + "\n")
-            count += 1
-    part.replace(path)
-    return count
+    return write_lines(path, (dialogue.model_dump_json() for dialogue in dialogues))
 
 
 def _place(fault: object) -> str:
