@@ -86,14 +86,15 @@ def gate(
     if as_json:
         dump({"passed": passed, "conditions": [vars(condition) for condition in found]})
     else:
-        for line in _conditions(found):
+        for line in condition_lines(found):
             say(line)
         say("passed" if passed else "refused")
     if not passed:
         raise typer.Exit(1)
 
 
-def _conditions(found: "list[Condition]") -> list[str]:
+def condition_lines(found: "list[Condition]") -> list[str]:
+    """Return the gate's conditions as lines to print."""
     return [f"{'ok' if one.passed else 'NO'}  {one.name}: {one.finding}" for one in found]
 
 

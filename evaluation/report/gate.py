@@ -60,7 +60,7 @@ def decide(base: str, candidate: str, rules_file: Path = GATE) -> list[Condition
         BadInput: No run, no such variant, or unusable rules.
     """
     rules = read_rules(rules_file)
-    runs = _variant(base), _variant(candidate)
+    runs = variant_of(base), variant_of(candidate)
     found = list(_comparable(*runs, hashlib.sha256(rules_file.read_bytes()).hexdigest()))
     if not all(condition.passed for condition in found):
         return found
@@ -95,8 +95,15 @@ def read_rules(path: Path) -> Rules:
         raise BadInput(join_errors(f"Gate {path}", lines)) from None
 
 
-def _variant(named: str) -> Run:
-    """Return a run with the calls of one variant."""
+def variant_of(named: str) -> Run:
+    """Return a run with the calls of one variant.
+
+    Args:
+        named: A run's folder, or `FOLDER:variant` where it holds several variants.
+
+    Raises:
+        BadInput: No run, or no such variant.
+    """
     folder, _, variant = (named, "", "") if Path(named).is_dir() else named.rpartition(":")
     run = read_run(Path(folder or named))
     there = list(dict.fromkeys(result["variant"] for result in run.results))

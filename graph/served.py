@@ -1,0 +1,64 @@
+"""Which LoRA adapter is served: the one that was promoted last in this home, else one that ships and passed the gate.
+
+`promotions.jsonl` in the home is only ever added to: a line for each promotion and each step back, whole or not at all. What it adds up
+to is what is served, so no second file can disagree with it. This module imports nothing of the project but errors.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from graph.errors import BadInput
+
+PROMOTIONS = "promotions.jsonl"
+SHIPPED = Path(__file__).parents[1] / "training" / "adapters"
+ADAPTER, ABOUT = "adapter.gguf", "run.json"
+
+
+def served_adapter(home: Path, model: str, shipped: Path = SHIPPED) -> str:
+    """Return the path of the adapter that a model is served with; empty: the model alone.
+
+    Args:
+        home: Of the program's files.
+        model: Name of the embedded server's model; an adapter fits no other.
+        shipped: Folder of the adapters that ship, a folder each.
+
+    Raises:
+        BadInput: The record of promotions is damaged.
+    """
+    if standing := promoted(home, model):
+        return str(home / standing[-1]["adapter"])
+    for about in sorted(shipped.glob(f"*/{ABOUT}")):
+        told = json.loads(about.read_text(encoding="utf-8"))
+        if told["model"] == model and told["gate"]["passed"]:
+            return str(about.with_name(ADAPTER))
+    return ""
+
+
+def promoted(home: Path, model: str) -> list[dict[str, Any]]:
+    """Return a model's promotions that stand, the served one last.
+
+    Args:
+        home: Of the program's files.
+        model: Name of the embedded server's model.
+
+    Raises:
+        BadInput: A line is no record. A last line without an end is what a killed process left, and does not count.
+    """
+    path, standing = home / PROMOTIONS, list[dict[str, Any]]()
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
+    for number, line in enumerate(lines, start=1):
+        if not line.endswith("\n"):
+            break
+        try:
+            record = json.loads(line)
+            if record["model"] == model:
+                if record["action"] == "rollback":
+                    standing.pop()
+                else:
+                    standing.append(record)
+        except (ValueError, LookupError, TypeError) as error:
+            raise BadInput(
+                f"{path}, line {number}: no record of a promotion ({type(error).__name__}); mend or remove the line."
+            ) from error
+    return standing

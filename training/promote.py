@@ -1,0 +1,155 @@
+"""Make a trained adapter the served one, if the gate lets it pass; and take a step back.
+
+The adapter is copied under its own hash before the record's line is written, and that line alone decides what is served
+(`graph/served.py`): killed at any moment, either the old one is served or the new one, whole.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from evaluation.report.gate import Condition, decide, variant_of
+from evaluation.runs.commands import GATE
+from evaluation.runs.store import append_line
+from graph.errors import BadInput
+from graph.served import ADAPTER, PROMOTIONS, promoted, served_adapter
+from graph.settings import Settings
+from serving.chat import model_label
+
+SERVED = "served"
+"""Folder in the home where promoted adapters lie."""
+
+
+def promote(
+    run: Path, base: str, candidate: str, settings: Settings, *, by: str, why: str, rules: Path = GATE
+) -> list[Condition]:
+    """Serve a run's adapter from the next start on, if it passes every condition; otherwise change nothing.
+
+    Args:
+        run: Folder of the training run, with its exported `adapter.gguf`.
+        base: Calls of the agent as it is served: a run of `salesman evaluate run`, or `FOLDER:variant`.
+        candidate: Calls of the agent with this adapter: the same.
+        settings: Name the served model and the home.
+        by: Who promotes.
+        why: The reason, for the record.
+        rules: The gate's rules, unchanged since both runs began.
+
+    Returns:
+        What was checked: that the calls are of these two, then the gate's conditions.
+
+    Raises:
+        BadInput: No exported adapter, or no such runs.
+    """
+    adapter = run / ADAPTER
+    if not adapter.is_file():
+        raise BadInput(f"{adapter} does not exist; make it with `salesman train export {run} --to gguf`.")
+    sha256 = sha256_of(adapter)
+    found = list(_of_these(base, candidate, sha256, settings))
+    if all(condition.passed for condition in found):
+        found += decide(base, candidate, rules)
+    if all(condition.passed for condition in found):
+        kept = Path(SERVED) / f"{sha256[:16]}.gguf"
+        _keep(adapter, settings.home / kept)
+        told = {
+            "adapter": str(kept),
+            "sha256": sha256,
+            "run": str(run),
+            "base": base,
+            "candidate": candidate,
+            "conditions": [asdict(condition) for condition in found],
+        }
+        with _locked(settings.home):
+            _record(settings, "promote", by, why, told)
+    return found
+
+
+def roll_back(settings: Settings, *, by: str, why: str) -> str:
+    """Serve again what was served before the last promotion.
+
+    Returns:
+        Path of the adapter that is served now; empty: the model alone.
+
+    Raises:
+        BadInput: Nothing was promoted.
+    """
+    with _locked(settings.home):
+        if not promoted(settings.home, settings.llm):
+            raise BadInput(f"Nothing is promoted for {settings.llm}, so there is nothing to go back from.")
+        _record(settings, "rollback", by, why, {})
+    return served_adapter(settings.home, settings.llm)
+
+
+def hold_both(run: Path, folder: Path, *, campaign: str = "", trials: int = 1) -> tuple[str, str]:
+    """Hold the calls that the gate wants, of the agent as it is served and with a run's adapter; a stopped one goes on.
+
+    Args:
+        run: Folder of the training run, with its exported `adapter.gguf`.
+        folder: Of the calls.
+        campaign: Only scenarios of this campaign.
+        trials: Calls of each scenario.
+
+    Returns:
+        Base and candidate as `promote` takes them.
+    """
+    import yaml
+
+    from evaluation.runs.commands import run as hold
+
+    folder.mkdir(parents=True, exist_ok=True)
+    variants = folder / "variants.yaml"
+    both = [{"name": "served"}, {"name": "candidate", "adapter": str((run / ADAPTER).resolve())}]
+    variants.write_text(yaml.safe_dump(both, sort_keys=False), encoding="utf-8")
+    hold(out=folder, variants=variants, campaign=campaign, trials=trials)
+    return f"{folder}:served", f"{folder}:candidate"
+
+
+def sha256_of(path: Path) -> str:
+    """Return a file's SHA-256."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _of_these(base: str, candidate: str, sha256: str, settings: Settings) -> Iterator[Condition]:
+    """Yield whether the calls were held with what is served, and with the adapter that would be."""
+    served = served_adapter(settings.home, settings.llm)
+    wanted = model_label(settings.model_copy(update={"llm_adapter": served}))
+    held = _held_with(base)[0]
+    yield Condition("base is served", held == wanted, f"calls with {held}; served is {wanted}", {})
+
+    held, adapter = _held_with(candidate)
+    same = adapter is not None and adapter.is_file() and sha256_of(adapter) == sha256
+    fits = held == model_label(settings.model_copy(update={"llm_adapter": str(adapter)}))
+    told = f"calls with {held}" + ("" if same else f", not with the adapter {sha256[:16]}")
+    yield Condition("candidate is this adapter", same and fits, told if fits else f"{told}; served is {wanted}", {})
+
+
+def _held_with(named: str) -> tuple[str, Path | None]:
+    """Return the model that a run's calls were held with, and the adapter that its variant named."""
+    run = variant_of(named)
+    asked, name = run.about["asked"], run.results[0]["variant"]
+    variant = next(one for one in asked["variants"] if one["name"] == name)
+    return asked["models"][name], Path(variant["adapter"]) if variant.get("adapter") else None
+
+
+def _keep(adapter: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = target.with_name(f"{target.name}.part")
+    shutil.copyfile(adapter, part)
+    part.replace(target)
+
+
+def _locked(home: Path) -> FileLock:
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return FileLock(home / f".{PROMOTIONS}.lock")
+
+
+def _record(settings: Settings, action: str, by: str, why: str, told: dict[str, Any]) -> None:
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    record = {"action": action, "at": at, "by": by, "why": why, "model": settings.llm, **told}
+    append_line(settings.home / PROMOTIONS, record)

@@ -1,0 +1,84 @@
+"""`salesman train export|promote`: from a trained run to what is served."""
+
+import getpass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from graph.errors import BadInput
+from graph.settings import get_settings
+from graph.terminal import say
+
+Run = Annotated[Path, typer.Argument(help="Folder of a training run.")]
+
+
+def export(
+    run: Run,
+    to: Annotated[
+        Literal["merged", "peft", "gguf"],
+        typer.Option(
+            help="merged: whole safetensors, and peft: the adapter, both for vLLM; gguf: the adapter for the embedded server."
+        ),
+    ] = "gguf",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder, or GGUF file.", show_default="merged, peft or adapter.gguf in the run's folder"),
+    ] = None,
+    base: Annotated[str, typer.Option(help="Model that was trained, where the adapter names none that is here.")] = "",
+    dtype: Annotated[Literal["float16", "float32"], typer.Option(help="Of the numbers written.")] = "float16",
+) -> None:
+    """Write a run's result in a form that a server loads."""
+    from training.export import export as write
+
+    path, size = write(run, to, get_settings(), out=out, base=base, dtype=dtype)
+    say(f"{path}, {size / 1e6:.1f} MB")
+
+
+def promote(
+    run: Annotated[Path | None, typer.Argument(help="Folder of a training run with its adapter.gguf.")] = None,
+    base: Annotated[
+        str, typer.Option(help="Calls of the agent as it is served: a run's folder, or FOLDER:VARIANT.")
+    ] = "",
+    candidate: Annotated[str, typer.Option(help="Calls of the agent with this adapter: the same.")] = "",
+    runs: Annotated[
+        Path | None, typer.Option(help="Hold both kinds of calls now, in this folder, and go on with it if stopped.")
+    ] = None,
+    campaign: Annotated[str, typer.Option("--campaign", "-c", help="With --runs: only scenarios of this one.")] = "",
+    trials: Annotated[int, typer.Option(min=1, max=100, help="With --runs: calls of each scenario.")] = 1,
+    why: Annotated[str, typer.Option(help="The reason, for the record.")] = "",
+    by: Annotated[str, typer.Option(help="Who does it; by default the user of this machine.")] = "",
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Serve what was served before the last promotion.")
+    ] = False,
+) -> None:
+    """Make a run's adapter the served one if it passes the gate; refused, nothing changes and the exit code is 1.
+
+    Every change is a line of `SALESMAN_HOME/promotions.jsonl`; servers that are started afterwards take it up.
+    """
+    from evaluation.report.commands import condition_lines
+    from training.promote import hold_both, roll_back
+    from training.promote import promote as decide
+
+    settings, who = get_settings(), by or _user()
+    if rollback:
+        say(f"served from the next start on: {roll_back(settings, by=who, why=why) or f'{settings.llm} alone'}")
+        return
+    if run is None or bool(runs) == bool(base and candidate) or (runs and (base or candidate)):
+        raise BadInput("Name a training run, and either --base and --candidate, or --runs; or give --rollback.")
+    if runs:
+        base, candidate = hold_both(run, runs, campaign=campaign, trials=trials)
+    found = decide(run, base, candidate, settings, by=who, why=why)
+    for line in condition_lines(found):
+        say(line)
+    if not all(condition.passed for condition in found):
+        say("refused; nothing changed")
+        raise typer.Exit(1)
+    say("promoted: served from the next start on")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "somebody"
