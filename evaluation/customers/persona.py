@@ -20,7 +20,7 @@ from evaluation.customers.wording import Wording
 from evaluation.judging.model import load_judge
 from evaluation.scenarios.schema import Scenario, Tier
 from graph.errors import ModelUnavailable
-from graph.records import ConversationRecord
+from graph.records import ConversationRecord, TurnRecord
 from graph.settings import Settings
 from guardrails.sentences import split_sentences
 from guardrails.text import han_count
@@ -122,18 +122,7 @@ class PersonaBuyer:
         return []
 
     def _prompt(self, record: ConversationRecord) -> list[BaseMessage]:
-        """Lay the call out with the roles swapped: the agent's words are the user's.
-
-        Small models forget their part within a few lines, so it is told once more beside the last words (SalesLLM's runner
-        reminds of the language in the same way).
-        """
-        built: list[BaseMessage] = [SystemMessage(self._system)]
-        for turn in [*self._earlier, *record["turns"]]:
-            if turn.get("customer"):
-                built.append(AIMessage(turn["customer"]))
-            built.append(HumanMessage(as_data(turn.get("reply", "")) or "…"))
-        last = built.pop()
-        return [*built, HumanMessage(_template(f"turn.{self._scenario.language}").substitute(said=last.text))]
+        return lay_out(self._system, [*self._earlier, *record["turns"]], self._scenario.language)
 
     def _ask(self, prompt: list[BaseMessage], seed: int) -> str:
         try:
@@ -143,6 +132,26 @@ class PersonaBuyer:
         except MODEL_TROUBLE as error:
             raise ModelUnavailable(f"The customer's model {self._settings.judge} failed: {error}") from error
         return answer.text
+
+
+def lay_out(system: str, turns: Sequence[TurnRecord], language: Language) -> list[BaseMessage]:
+    """Return a call as a customer's model is asked: the roles are swapped, the agent's words are the user's.
+
+    Small models forget their part within a few lines, so it is told once more beside the last words (SalesLLM's runner
+    reminds of the language in the same way).
+
+    Args:
+        system: Who the customer is.
+        turns: At least one, each a customer's line (empty in the first) and the agent's answer.
+        language: Of the reminder.
+    """
+    built: list[BaseMessage] = [SystemMessage(system)]
+    for turn in turns:
+        if turn.get("customer"):
+            built.append(AIMessage(turn["customer"]))
+        built.append(HumanMessage(as_data(turn.get("reply", "")) or "…"))
+    last = built.pop()
+    return [*built, HumanMessage(_template(f"turn.{language}").substitute(said=last.text))]
 
 
 def private_prompt(scenario: Scenario, campaign: CampaignData) -> str:
