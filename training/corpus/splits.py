@@ -39,7 +39,8 @@ def split_faults(dialogues: Sequence[Dialogue]) -> list[str]:
     held: dict[str, Split] = {}
     for dialogue in dialogues:
         for seed in dialogue.source.seeds:
-            held[seed] = own.get(seed) or max(held.get(seed, "train"), dialogue.split, key=ORDER.index)
+            known = own[seed] if seed in own else max(held.get(seed, "train"), dialogue.split, key=ORDER.index)
+            held[seed] = known
     faults = [
         f"dialogue '{dialogue.id}' is {dialogue.split}, but its seed '{seed}' belongs to {held[seed]}: "
         f"make it {held[seed]}, or take it out"
