@@ -1,0 +1,141 @@
+"""Scores of a reward model that `salesman train reward-model` made, and the one way in which it reads a reply."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from typing_extensions import TypedDict
+
+from graph.errors import BadInput
+from training.rewards.format import Completion, spoken_of
+
+FILE = "reward.json"
+LIMIT = 5.0
+"""Standard deviations beyond which a score is cut: further out, a reward model guesses."""
+
+
+class Scale(TypedDict):
+    """What stands in a reward model's folder beside its weights."""
+
+    folder: str
+    """Where they lie in it: `adapter` or `model`."""
+    most_tokens: int
+    """Longest text; what is longer loses its beginning."""
+    mean: float
+    """Of the scores of held-out replies, good and bad alike."""
+    deviation: float
+    """Their standard deviation."""
+
+
+def tokens_of(tokenizer: Any, prompt: Sequence[dict[str, str]], reply: str, most: int) -> list[int]:
+    """Return what a reward model reads: the talk without the system message, and the reply last.
+
+    The system message is the same for good and bad replies of a call, and would fill an encoder's window.
+
+    Args:
+        tokenizer: With a chat template (causal models) or without (encoders: the talk and the reply as a pair).
+        prompt: As in rows.
+        reply: Without a thought.
+        most: Tokens; the talk loses its beginning, never the reply.
+
+    Returns:
+        Token ids, at most `most`.
+    """
+    talk = [dict(message) for message in prompt if message["role"] != "system"]
+    if tokenizer.chat_template:
+        said = [*talk, {"role": "assistant", "content": reply}]
+        ids = tokenizer.apply_chat_template(said, tokenize=True, return_dict=True)["input_ids"]
+        return list(ids[-most:])
+    before = "\n".join(message["content"] for message in talk)
+    tokenizer.truncation_side = "left"
+    return list(tokenizer(before, reply, truncation="only_first", max_length=most)["input_ids"])
+
+
+class PreferenceReward:
+    """Score a reply by a trained reward model, in standard deviations from its mean over held-out replies.
+
+    Range: -5 to 5, mostly -2 to 2; above 0: better than the replies that the model was tested on. A completion without a reply is
+    scored like any other text.
+
+    Source: the reward model of REPO (arXiv 2510.04214), which does not say how its scores are centred; Bradley-Terry leaves their
+    zero open, and REPO's formula needs one.
+
+    Args:
+        folder: A run of `salesman train reward-model`.
+        batch: Replies that are scored at once.
+
+    Raises:
+        BadInput: The folder holds no reward model.
+    """
+
+    __name__ = "preference"
+
+    def __init__(self, folder: Path, *, batch: int = 8) -> None:
+        self.batch = batch
+        self.model, self.tokenizer, self.scale = load_reward_model(folder)
+
+    def bind(self, trainer: Any) -> None:
+        """Move to where the trainer's policy is."""
+        self.model.to(trainer.accelerator.device)
+
+    def __call__(
+        self, prompts: Sequence[list[dict[str, str]]], completions: Sequence[Completion], **_: Any
+    ) -> list[float | None]:
+        """Return each reply's score."""
+        texts = [
+            tokens_of(self.tokenizer, prompt, spoken.reply, self.scale["most_tokens"])
+            for prompt, spoken in zip(prompts, spoken_of(completions), strict=True)
+        ]
+        raw = raw_scores(self.model, texts, self.tokenizer.pad_token_id, batch=self.batch)
+        mean, deviation = self.scale["mean"], max(self.scale["deviation"], 1e-6)
+        return [max(-LIMIT, min(LIMIT, (score - mean) / deviation)) for score in raw]
+
+
+def raw_scores(model: Any, texts: Sequence[list[int]], pad: int, *, batch: int = 8) -> list[float]:
+    """Return a reward model's scores, without dropout.
+
+    Args:
+        model: With one output.
+        texts: Token ids; see `tokens_of`.
+        pad: The padding token.
+        batch: Texts at once.
+    """
+    scores: list[float] = []
+    was = model.training
+    model.eval()
+    with torch.no_grad():
+        for start in range(0, len(texts), batch):
+            part = [torch.tensor(ids) for ids in texts[start : start + batch]]
+            ids = torch.nn.utils.rnn.pad_sequence(part, batch_first=True, padding_value=pad)
+            mask = torch.nn.utils.rnn.pad_sequence([torch.ones_like(one) for one in part], batch_first=True)
+            logits = model(input_ids=ids.to(model.device), attention_mask=mask.to(model.device)).logits
+            scores += logits[:, 0].float().tolist()
+    model.train(was)
+    return scores
+
+
+def load_reward_model(folder: Path) -> tuple[Any, Any, Scale]:
+    """Load a reward model, its tokenizer and its scale.
+
+    Raises:
+        BadInput: The folder holds none.
+    """
+    from peft import AutoPeftModelForSequenceClassification
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    path = folder / FILE
+    if not path.is_file():
+        raise BadInput(
+            f"Folder {folder} holds no reward model ({FILE}); make one with `salesman train reward-model`."
+        )
+    scale: Scale = json.loads(path.read_text(encoding="utf-8"))
+    weights = folder / scale["folder"]
+    load: Callable[..., Any] = AutoModelForSequenceClassification.from_pretrained
+    if scale["folder"] == "adapter":
+        load = AutoPeftModelForSequenceClassification.from_pretrained
+    tokenizer = AutoTokenizer.from_pretrained(weights)
+    model = load(weights, num_labels=1, dtype=torch.float32)
+    model.config.pad_token_id = tokenizer.pad_token_id
+    return model.eval().requires_grad_(False), tokenizer, scale
