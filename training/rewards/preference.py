@@ -127,9 +127,7 @@ def load_reward_model(folder: Path) -> tuple[Any, Any, Scale]:
 
     path = folder / FILE
     if not path.is_file():
-        raise BadInput(
-            f"Folder {folder} holds no reward model ({FILE}); make one with `salesman train reward-model`."
-        )
+        raise BadInput(f"Folder {folder} holds no reward model ({FILE}); make one with `salesman train reward-model`.")
     scale: Scale = json.loads(path.read_text(encoding="utf-8"))
     weights = folder / scale["folder"]
     load: Callable[..., Any] = AutoModelForSequenceClassification.from_pretrained

@@ -75,9 +75,7 @@ class RepoReward:
                 known = [value for value in values if value is not None]
                 if known:
                     log_metric(f"repo/{name}", sum(known) / len(known))
-        return [
-            None if main is None else combine(main, extra) for main, extra in zip(mains, enhancing, strict=True)
-        ]
+        return [None if main is None else combine(main, extra) for main, extra in zip(mains, enhancing, strict=True)]
 
 
 def _called(part: Reward, **given: Any) -> Sequence[float | None]:

@@ -63,7 +63,9 @@ def test_every_part_is_weighted_combined_and_logged() -> None:
     assert logged["repo/preference"] == pytest.approx(1 / 3)
     assert logged["repo/judge"] == pytest.approx(2.5 / 3)
     assert logged["repo/main"] == pytest.approx((4 - 2 + 1) / 3)
-    assert set(logged) == {f"repo/{name}" for name in ("preference", "similarity", "rules", "judge", "main", "enhancing")}
+    assert set(logged) == {
+        f"repo/{name}" for name in ("preference", "similarity", "rules", "judge", "main", "enhancing")
+    }
 
 
 def test_the_trainer_is_handed_on() -> None:

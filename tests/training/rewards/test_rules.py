@@ -54,7 +54,10 @@ def test_the_reward_reads_the_reply_only_and_logs_the_share_that_is_blocked() ->
     context = GuardContext(language="en", max_chars=40)
     logged: dict[str, float] = {}
     reward = RulesReward(lambda state, reply: check_reply(reply, context) if json.loads(state) else [])
-    texts = [f"<think>{'x' * 60}</think>{FINE}"[:107], "<think>a</think>" + "It is short. " * 2 + "And then far too long."]
+    texts = [
+        f"<think>{'x' * 60}</think>{FINE}"[:107],
+        "<think>a</think>" + "It is short. " * 2 + "And then far too long.",
+    ]
     found = reward(
         prompts=[[{"role": "user", "content": ASKED}]] * 2,
         completions=[[{"role": "assistant", "content": text}] for text in texts],

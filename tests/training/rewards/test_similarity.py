@@ -44,7 +44,11 @@ def test_the_scale_is_stretched_for_a_model_whose_cosines_lie_close_together() -
 def test_unrelated_replies_stand_near_0_with_the_projects_model() -> None:
     reward = SimilarityReward(load_embedder(Settings()))
     said = "It is taken from your payment, and the rest stays with you."
-    replies = ["They deduct it from what you are paid; you keep the rest.", "The museum opens at nine on Sundays.", said]
+    replies = [
+        "They deduct it from what you are paid; you keep the rest.",
+        "The museum opens at nine on Sundays.",
+        said,
+    ]
     alike, unrelated, same = reward(completions=replies, reference=[said] * 3)
     assert alike is not None
     assert unrelated is not None
