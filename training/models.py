@@ -45,19 +45,20 @@ def weights_of(name: str, settings: Settings, *, catalogue: Path = BUNDLED) -> s
     )
 
 
-def load_policy(name: str, settings: Settings, *, dtype: Dtype = "bfloat16") -> tuple[Any, Any]:
+def load_policy(name: str, settings: Settings, *, dtype: Dtype = "bfloat16", adapter: str = "") -> tuple[Any, Any]:
     """Load a causal model and its tokenizer.
 
     Args:
         name: As for `weights_of`.
         settings: Where weights lie.
         dtype: Of the weights in memory.
+        adapter: PEFT folder of a LoRA to put on it and go on training; empty: none.
 
     Returns:
         The model in evaluation mode, and its tokenizer, padding on the left.
 
     Raises:
-        BadInput: No such model.
+        BadInput: No such model, or an adapter that does not fit it.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -68,7 +69,20 @@ def load_policy(name: str, settings: Settings, *, dtype: Dtype = "bfloat16") -> 
         tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left")
     except (OSError, ValueError) as error:
         raise BadInput(f"Model '{name}' cannot be loaded: {str(error).splitlines()[0]}") from error
+    if adapter:
+        model = _with_adapter(model, adapter)
     return model.eval(), tokenizer
+
+
+def _with_adapter(model: Any, adapter: str) -> Any:
+    from peft import PeftModel
+
+    if not (Path(adapter) / "adapter_config.json").is_file():
+        raise BadInput(f"Adapter {adapter} is no PEFT folder; name the `adapter` folder of a finished run.")
+    try:
+        return PeftModel.from_pretrained(model, adapter, is_trainable=True)
+    except (ValueError, RuntimeError) as error:
+        raise BadInput(f"Adapter {adapter} does not fit the model: {str(error).splitlines()[0]}") from error
 
 
 def _dequantised(name: str, cache: Path, catalogue: Path) -> Path:

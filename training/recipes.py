@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
+from random import Random
 from typing import Any, Literal, NoReturn
 
 import torch
@@ -20,6 +21,7 @@ from trl import TrlParser
 
 from graph.errors import BadInput
 from graph.settings import Settings
+from training.corpus.rows import read_rows
 
 Given = dict[str, Any]
 """What a person wrote: keys as in YAML."""
@@ -53,6 +55,26 @@ class PolicyRecipe:
         default_factory=lambda: ["q_proj", "k_proj", "v_proj", "o_proj"],
         metadata={"help": "Modules with LoRA; `all-linear` for all but the head."},
     )
+
+    def read(self, seed: int, *columns: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Return the rows to train on, and those of the development split.
+
+        Args:
+            seed: Draws `max_rows`.
+            columns: Those that every row must have.
+
+        Raises:
+            BadInput: No file named, a broken one, a row of a test dialogue, or nothing to train on.
+        """
+        if not self.rows:
+            raise BadInput("No rows to train on; name their files by `rows`.")
+        found = [row for path in self.rows for row in read_rows(Path(path), *columns)]
+        train = [row for row in found if row["split"] == "train"]
+        if not train:
+            raise BadInput(f"Rows {', '.join(self.rows)} hold none of the split 'train'.")
+        if 0 < self.max_rows < len(train):
+            train = [train[at] for at in sorted(Random(seed).sample(range(len(train)), self.max_rows))]
+        return train, [row for row in found if row["split"] == "dev"]
 
     def lora(self, task: str = "CAUSAL_LM") -> LoraConfig | None:
         """Return PEFT's configuration; None for full fine-tuning, or where an adapter brings its own.

@@ -1,0 +1,173 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from graph.errors import BadInput
+from graph.settings import Settings
+from tests.training.tiny import save_tiny
+from training.corpus.rows import write_rows
+from training.run_file import ADAPTER, LOG, MODEL, RUN
+from training.sft import mixture, train_sft
+
+# TRL's own defaults use names that transformers has deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
+METHODS = ("extraction", "role_play", "prefix")
+
+
+def row(at: int, method: str = "extraction", split: str = "train") -> dict[str, Any]:
+    prompt = [{"role": "system", "content": "Sell tea."}, {"role": "user", "content": f"Number {at}? Your reply:"}]
+    return {
+        "dialogue": f"d{at}",
+        "turn": 1,
+        "campaign": "tea",
+        "language": "en",
+        "stage": "opening",
+        "intent": "question",
+        "split": split,
+        "method": method,
+        "prompt": prompt,
+        "completion": [{"role": "assistant", "content": f"It is {at}."}],
+    }
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    write_rows(tmp_path / "rows.jsonl", [row(at, METHODS[at % 3]) for at in range(12)])
+    config = tmp_path / "sft.yaml"
+    config.write_text(
+        f"""
+model: {save_tiny(tmp_path / "base")}
+rows: {tmp_path / "rows.jsonl"}
+output_dir: {tmp_path / "out"}
+dtype: float32
+learning_rate: 0.01
+per_device_train_batch_size: 2
+max_steps: 4
+save_steps: 2
+logging_steps: 1
+gradient_checkpointing: false
+report_to: none
+disable_tqdm: true
+"""
+    )
+    return config
+
+
+def weights(folder: Path, result: str) -> dict[str, torch.Tensor]:
+    return load_file(folder / result / ("adapter_model.safetensors" if result == ADAPTER else "model.safetensors"))
+
+
+def test_full_fine_tuning_moves_every_parameter_and_records_the_run(tmp_path: Path, recipe: Path) -> None:
+    run = train_sft(recipe, ["--lora_r", "0", "--bf16=false"], Settings())
+    before = load_file(tmp_path / "base" / "model.safetensors")
+    after = weights(tmp_path / "out", MODEL)
+    assert [name for name, value in after.items() if torch.equal(value, before[name])] == []
+    about = json.loads((tmp_path / "out" / RUN).read_text())
+    assert about == run.about
+    assert (about["trainer"], about["steps"], about["stopped"]) == ("sft", 4, "")
+    assert about["rows"] == {"extraction": 4, "role_play": 4, "prefix": 4}
+    assert about["data"][0]["rows"] == 12
+    assert len(about["base"]["sha256"]) == 64
+    assert about["versions"]["trl"]
+    assert about["finished"] >= about["started"]
+    assert about["metrics"]["train_loss"] > 0
+    steps = [json.loads(line)["step"] for line in (tmp_path / "out" / LOG).read_text().splitlines()]
+    assert steps == [1, 2, 3, 4, 4]
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_run_that_was_killed_goes_on_with_the_same_command_and_ends_as_if_it_had_not_been(
+    tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_sft(recipe, ["--output_dir", str(tmp_path / "whole")], Settings())
+
+    def dies(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.state.global_step == 3:
+            raise Killed
+        return step(self, *args, **kwargs)
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        from trl import SFTTrainer
+
+        step = SFTTrainer.training_step
+        patched.setattr(SFTTrainer, "training_step", dies)
+        train_sft(recipe, [], Settings())
+    (tmp_path / "out" / "checkpoint-3").mkdir()  # as a kill amid saving leaves it
+    assert json.loads((tmp_path / "out" / RUN).read_text())["steps"] == 2
+    run = train_sft(recipe, [], Settings())
+    assert run.about["steps"] == 4
+    steps = [json.loads(line)["step"] for line in (tmp_path / "out" / LOG).read_text().splitlines()]
+    assert steps == [1, 2, 3, 4, 4]
+    whole, resumed = weights(tmp_path / "whole", ADAPTER), weights(tmp_path / "out", ADAPTER)
+    assert all(torch.allclose(whole[name], resumed[name], atol=1e-6) for name in whole)
+    assert all(value.abs().max() > 0 for value in resumed.values())
+
+
+def test_a_finished_run_is_left_alone_and_another_recipe_needs_another_folder(tmp_path: Path, recipe: Path) -> None:
+    first = train_sft(recipe, ["--max_steps", "1"], Settings())
+    assert train_sft(recipe, ["--max_steps", "1"], Settings()).about == first.about
+    with pytest.raises(BadInput, match=r"another recipe \(max_steps: 1 there, 2 now\); name another folder"):
+        train_sft(recipe, ["--max_steps", "2"], Settings())
+    write_rows(tmp_path / "rows.jsonl", [row(at) for at in range(3)])
+    with pytest.raises(BadInput, match="another data"):
+        train_sft(recipe, ["--max_steps", "1"], Settings())
+
+
+def test_training_goes_on_from_an_adapter(tmp_path: Path, recipe: Path) -> None:
+    train_sft(recipe, ["--max_steps", "1", "--lora_r", "2"], Settings())
+    on = ["--adapter", str(tmp_path / "out" / ADAPTER), "--output_dir", str(tmp_path / "on"), "--max_steps", "1"]
+    train_sft(recipe, on, Settings())
+    config = json.loads((tmp_path / "on" / ADAPTER / "adapter_config.json").read_text())
+    assert config["r"] == 2
+    assert config["base_model_name_or_path"] == str(tmp_path / "base")
+    with pytest.raises(BadInput, match="is no PEFT folder"):
+        train_sft(recipe, ["--adapter", str(tmp_path), "--output_dir", str(tmp_path / "no")], Settings())
+
+
+def test_a_row_of_a_test_dialogue_is_refused(tmp_path: Path, recipe: Path) -> None:
+    write_rows(tmp_path / "rows.jsonl", [row(1), row(2, split="test")])
+    with pytest.raises(BadInput, match="'d2' is held out for tests"):
+        train_sft(recipe, [], Settings())
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("mix", "without", "expected", "why"),
+    [
+        ({}, [], {"extraction": 4, "role_play": 4, "prefix": 4}, "the plain union"),
+        ({"prefix": 0.5}, [], {"extraction": 4, "role_play": 4, "prefix": 2}, "half of a set"),
+        ({"prefix": 2.25}, [], {"extraction": 4, "role_play": 4, "prefix": 9}, "more than once"),
+        ({}, ["extraction"], {"role_play": 4, "prefix": 4}, "an ablation"),
+        ({"extraction": 2, "prefix": 0}, ["extraction"], {"role_play": 4}, "without wins"),
+    ],
+)
+def test_sets_are_mixed_as_asked(mix: dict[str, float], without: list[str], expected: dict[str, int], why: str) -> None:
+    taken = mixture([row(at, METHODS[at % 3]) for at in range(12)], mix, without, seed=1)
+    assert {name: sum(one["method"] == name for one in taken) for name in expected} == expected, why
+    assert len(taken) == sum(expected.values())
+
+
+def test_the_seed_decides_which_rows_of_a_part_are_drawn() -> None:
+    rows = [row(at) for at in range(12)]
+    ids = [tuple(one["dialogue"] for one in mixture(rows, {"extraction": 0.5}, [], seed)) for seed in (1, 1, 2)]
+    assert ids[0] == ids[1] != ids[2]
+
+
+@pytest.mark.parametrize(
+    ("mix", "without", "message"),
+    [
+        ({"poetry": 1.0}, [], "Unknown method 'poetry' in mix or without; expected one of imported"),
+        ({"prefix": -1.0}, [], "prefix is -1.0; expected 0 or more"),
+        ({"extraction": 0.0}, [], "leave no row"),
+    ],
+)
+def test_a_bad_mixture_is_named(mix: dict[str, float], without: list[str], message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        mixture([row(1)], mix, without, seed=0)
