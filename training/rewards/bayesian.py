@@ -31,8 +31,8 @@ from training.rewards.scoring import Item, PrefixCache, mean_logprobs
 
 FLOOR = -8.0
 """Least value of either term, in nats a token; what real text gets from a model of this size is about -1 to -5."""
-REFERENCE = "ref"
-"""Adapter that TRL freezes beside the trained one when training goes on from an adapter."""
+REFERENCE, TRAINED = "ref", "default"
+"""Adapters by TRL's names: the frozen copy of one that training goes on from, and the one that is trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +153,10 @@ class _Term:
 class BayesianPrior(_Term):
     """Score how likely the thought is to the frozen reference model: log P(thought | context), a mean over its tokens.
 
-    The markers are scored with it. A run with LoRA has its reference by switching the adapter off. In full fine-tuning, TRL's
-    reference is taken where there is one that stays frozen (`beta` above 0, not `sync_ref_model`); else an own copy of the
-    weights is kept from the moment of binding, at the cost of their memory.
+    The markers are scored with it. The reference is the policy as it was when the run began:
+    with a new LoRA, the model with the adapter switched off; with one that was trained before (SFT), a frozen copy of it, as TRL
+    keeps one with `beta` above 0. In full fine-tuning it is TRL's reference where there is one that stays frozen (`beta` above 0,
+    not `sync_ref_model`); else an own copy of the weights, at the cost of their memory.
 
     Range: `FLOOR` to 0; `FLOOR` without a closed thought.
 
@@ -169,10 +170,11 @@ class BayesianPrior(_Term):
         self._frozen: Any = None
 
     def bind(self, trainer: Any) -> None:
-        """Take a trainer's reference model, or keep a copy of its policy as it is now."""
+        """Take a trainer's reference model, or keep a copy of its policy as it is now: before anything was trained."""
         super().bind(trainer)
         policy = trainer.accelerator.unwrap_model(trainer.model)
         if hasattr(policy, "peft_config"):
+            _keep_adapter(policy)
             return
         kept = trainer.ref_model is not None and not trainer.args.sync_ref_model
         self._frozen = trainer.ref_model if kept else _copy(policy)
@@ -226,6 +228,16 @@ def _scoring(model: Any) -> Iterator[Any]:
         yield model
     finally:
         model.train(was)
+
+
+def _keep_adapter(policy: Any) -> None:
+    """Keep a frozen copy of an adapter that was trained before, where there is none yet."""
+    weights = {name: weight for name, weight in policy.named_parameters() if f".{TRAINED}." in name}
+    trained = any(bool(weight.any()) for name, weight in weights.items() if "lora_B" in name)
+    if trained and REFERENCE not in policy.peft_config:
+        policy.add_adapter(REFERENCE, policy.peft_config[TRAINED])
+        for name, weight in weights.items():
+            policy.get_parameter(name.replace(f".{TRAINED}.", f".{REFERENCE}.")).data.copy_(weight.data)
 
 
 def _copy(model: Any) -> Any:

@@ -109,6 +109,22 @@ def test_both_terms_equal_plain_forward_passes_and_the_prior_stays_with_the_refe
     assert before[2:] == found[2:] == [FLOOR] * 3, "no thought, none that closes, an empty one"
 
 
+def test_the_reference_of_an_adapter_that_was_trained_before_is_that_adapter(
+    folder: dict[str, Path], tmp_path: Path
+) -> None:
+    trainer = trainer_of(folder["qwen2"], tmp_path, lora=True)
+    move(trainer)
+    began = plain(trainer.model, PROMPT, "", THOUGHT)
+    prior = BayesianPrior()
+    prior.bind(trainer)
+    move(trainer)
+    assert score(prior)[0] == pytest.approx(began, abs=1e-4)
+    base = trainer_of(folder["qwen2"], tmp_path, lora=False).model
+    assert abs(plain(trainer.model, PROMPT, "", THOUGHT) - began) > 1e-3, "the policy has moved on"
+    assert abs(plain(base, PROMPT, "", THOUGHT) - began) > 1e-3, "and it did not begin as the base"
+    assert not any(weight.requires_grad for name, weight in trainer.model.named_parameters() if ".ref." in name)
+
+
 def test_the_policy_is_never_scored_in_the_references_place(folder: dict[str, Path], tmp_path: Path) -> None:
     trainer = trainer_of(folder["qwen2"], tmp_path, lora=False)
     prior = BayesianPrior()
