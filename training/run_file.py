@@ -1,6 +1,6 @@
-"""A training run's folder: `run.json` says what made it and what it came to, `log.jsonl` how it went; beside them lie the
-checkpoints and at the end the result, `adapter/` or `model/`.
+"""A training run's folder: `run.json` says what made it and what it came to, `log.jsonl` how it went.
 
+Beside them lie the checkpoints and at the end the result, `adapter/` or `model/`.
 The same command on the same folder goes on from the last whole checkpoint; another recipe or other data there is refused.
 """
 
