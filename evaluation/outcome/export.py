@@ -4,7 +4,7 @@ import copy
 import json
 import tempfile
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,39 +28,64 @@ def export(encoder: Encoder, tokenizer: Path, texts: Iterable[str], folder: Path
         texts: What the encoder was trained on; the tokens that they need are kept.
         folder: Where to.
     """
-    from onnxruntime.quantization import QuantType, quantize_dynamic  # type: ignore[import-untyped]
-
-    smaller, kept = _pruned(json.loads(tokenizer.read_text(encoding="utf-8")), tokenizer, texts)
+    smaller, kept = pruned(json.loads(tokenizer.read_text(encoding="utf-8")), tokenizer, texts)
+    smaller["post_processor"] = None
     (folder / TOKENIZER).write_text(json.dumps(smaller, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
     encoder = copy.deepcopy(encoder).eval()
     if kept:
-        words = encoder.embeddings.word_embeddings
-        encoder.embeddings.word_embeddings = _rows_of(words, kept)
+        encoder.embeddings.word_embeddings = rows_of(encoder.embeddings.word_embeddings, kept)
     batch = Pairs(folder / TOKENIZER).batch([([5, 6, 7], [8, 9]), ([5], [6, 7])])
     example = tuple(torch.from_numpy(array) for array in (batch.ids, batch.mask, batch.agent, batch.customer))
-    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as scratch:
         whole = Path(scratch) / "whole.onnx"
+        write_onnx(encoder, example, INPUTS, OUTPUT, whole)
+        quantise(whole, folder / ENCODER)
+
+
+def write_onnx(
+    module: nn.Module, example: tuple[torch.Tensor, ...], inputs: Sequence[str], output: str, out: Path
+) -> None:
+    """Write a module as ONNX, for any number of texts and tokens.
+
+    Args:
+        module: Gives an array whose first axis is the texts.
+        example: Its inputs, (texts, tokens) each.
+        inputs: Their names.
+        output: Name of what it gives.
+        out: The file.
+    """
+    axes = {**{name: {0: "texts", 1: "tokens"} for name in inputs}, output: {0: "texts"}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         torch.onnx.export(
-            encoder,
+            module,
             example,
-            str(whole),
-            input_names=list(INPUTS),
-            output_names=[OUTPUT],
-            dynamic_axes={**{name: {0: "exchanges", 1: "tokens"} for name in INPUTS}, OUTPUT: {0: "exchanges"}},
+            str(out),
+            input_names=list(inputs),
+            output_names=[output],
+            dynamic_axes=axes,
             opset_version=17,
             dynamo=False,
         )
-        quantize_dynamic(whole, folder / ENCODER, weight_type=QuantType.QInt8, per_channel=True)
 
 
-def _rows_of(words: nn.Embedding, kept: list[int]) -> nn.Embedding:
+def quantise(whole: Path, out: Path) -> None:
+    """Write an ONNX file anew with weights of eight bits."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic  # type: ignore[import-untyped]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        quantize_dynamic(whole, out, weight_type=QuantType.QInt8, per_channel=True)
+
+
+def rows_of(words: nn.Embedding, kept: list[int]) -> nn.Embedding:
+    """Return an embedding of some rows of another."""
     smaller = nn.Embedding(len(kept), words.embedding_dim)
     smaller.weight = nn.Parameter(words.weight.detach()[kept], requires_grad=False)
     return smaller
 
 
-def _pruned(data: dict[str, Any], tokenizer: Path, texts: Iterable[str]) -> tuple[dict[str, Any], list[int]]:
+def pruned(data: dict[str, Any], tokenizer: Path, texts: Iterable[str]) -> tuple[dict[str, Any], list[int]]:
     """Return a tokenizer with fewer words and the old ids that it keeps, in order; all, where it is no WordPiece."""
     if data["model"]["type"] != "WordPiece":
         return data, []
@@ -78,7 +103,6 @@ def _pruned(data: dict[str, Any], tokenizer: Path, texts: Iterable[str]) -> tupl
     renamed = {number: place for place, (_, number) in enumerate(kept)}
     data["model"]["vocab"] = {token: place for place, (token, _) in enumerate(kept)}
     data["added_tokens"] = [special | {"id": renamed[special["id"]]} for special in data["added_tokens"]]
-    data["post_processor"] = None
     return data, [number for _, number in kept]
 
 
