@@ -1,0 +1,169 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+from trl import GRPOTrainer
+
+from graph.errors import BadInput
+from graph.settings import Settings
+from tests.training.tiny import save_tiny
+from training.corpus.rows import write_rows
+from training.grpo import train_grpo
+from training.run_file import ADAPTER, LOG, MODEL, RUN
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
+ASK = "Begin with <think>one short sentence</think>, then say your words. Your reply:"
+
+
+def row(at: int, ask: str = "Your reply:") -> dict[str, Any]:
+    return {
+        "dialogue": f"d{at}",
+        "turn": 1,
+        "campaign": "tea",
+        "language": "en",
+        "stage": "opening",
+        "intent": "question",
+        "split": "train",
+        "method": "imported",
+        "prompt": [{"role": "system", "content": "Sell tea."}, {"role": "user", "content": f"Number {at}? {ask}"}],
+        "reference": f"It is {at}.",
+        "state": "{}",
+    }
+
+
+class Spread:
+    """A reward that differs within every group, and remembers what it was bound to."""
+
+    __name__ = "spread"
+    bound: Any = None
+
+    def bind(self, trainer: Any) -> None:
+        Spread.bound = trainer
+
+    def __call__(self, completion_ids: list[list[int]], reference: list[str], **_: Any) -> list[float]:
+        assert all(text.startswith("It is") for text in reference)
+        return [sum(ids) % 17 / 17 for ids in completion_ids]
+
+
+@pytest.fixture(autouse=True)
+def spread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.grpo.build_rewards", lambda *_, **__: ([Spread()], [1.0]))
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    write_rows(tmp_path / "rows.jsonl", [row(at) for at in range(8)])
+    config = tmp_path / "grpo.yaml"
+    config.write_text(
+        f"""
+model: {save_tiny(tmp_path / "base")}
+rows: {tmp_path / "rows.jsonl"}
+output_dir: {tmp_path / "out"}
+rewards: {{format: 1.0}}
+dtype: float32
+share_prefix: true
+learning_rate: 0.01
+per_device_train_batch_size: 4
+num_generations: 2
+max_completion_length: 6
+max_steps: 4
+save_steps: 2
+logging_steps: 1
+gradient_checkpointing: false
+report_to: none
+disable_tqdm: true
+"""
+    )
+    return config
+
+
+@pytest.mark.parametrize("share", ["true", "false"])
+def test_every_trainable_parameter_moves_and_the_run_is_recorded(tmp_path: Path, recipe: Path, share: str) -> None:
+    arguments = ["--lora_r", "0", "--bf16=false", "--share_prefix", share, "--max_steps", "3"]
+    run = train_grpo(recipe, arguments, Settings())
+    before, after = (
+        load_file(tmp_path / "base/model.safetensors"),
+        load_file(tmp_path / "out" / MODEL / "model.safetensors"),
+    )
+    assert [name for name, value in after.items() if value.equal(before[name])] == []
+    assert (run.about["trainer"], run.about["steps"], run.about["stopped"]) == ("grpo", 3, "")
+    metrics = run.about["metrics"]
+    assert {"rewards/spread/mean", "frac_reward_zero_std", "entropy", "completions/diversity"} <= metrics.keys()
+    assert 0 < metrics["completions/diversity"] <= 1
+    assert Spread.bound.state.global_step == 3
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_run_that_was_killed_goes_on_with_the_same_command(
+    tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_grpo(recipe, ["--output_dir", str(tmp_path / "whole")], Settings())
+    step = GRPOTrainer.training_step
+
+    def dies(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.state.global_step == 3:
+            raise Killed
+        return step(self, *args, **kwargs)
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(GRPOTrainer, "training_step", dies)
+        train_grpo(recipe, [], Settings())
+    run = train_grpo(recipe, [], Settings())
+    assert run.about["steps"] == 4
+    lines = [json.loads(line) for line in (tmp_path / "out" / LOG).read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2, 3, 4, 4]
+    whole, resumed = (load_file(tmp_path / name / ADAPTER / "adapter_model.safetensors") for name in ("whole", "out"))
+    assert all(value.allclose(resumed[name], atol=1e-5) for name, value in whole.items())
+
+
+def test_a_monitor_stops_the_run_keeps_what_it_has_and_says_why(tmp_path: Path, recipe: Path) -> None:
+    run = train_grpo(recipe, ["--stop", "{short: 100}", "--patience", "2"], Settings())
+    assert run.about["steps"] == 2
+    assert run.about["stopped"].startswith(
+        "short: mean length of a completion, in tokens was below 100 in 2 logged steps"
+    )
+    assert json.loads((tmp_path / "out" / RUN).read_text())["stopped"] == run.about["stopped"]
+    assert (tmp_path / "out" / ADAPTER / "adapter_model.safetensors").is_file()
+    assert train_grpo(recipe, ["--stop", "{short: 100}", "--patience", "2"], Settings()).about == run.about
+
+
+def test_training_goes_on_from_an_adapter_that_fine_tuning_made(tmp_path: Path, recipe: Path) -> None:
+    train_grpo(recipe, ["--max_steps", "2"], Settings())
+    on = ["--adapter", str(tmp_path / "out" / ADAPTER), "--output_dir", str(tmp_path / "on"), "--max_steps", "2"]
+    train_grpo(recipe, [*on, "--beta", "0.1"], Settings())
+    files = sorted(path.name for path in (tmp_path / "on" / ADAPTER).iterdir())
+    assert "ref" not in files
+    first, second = (load_file(tmp_path / name / ADAPTER / "adapter_model.safetensors") for name in ("out", "on"))
+    assert first.keys() == second.keys()
+    assert all(not value.equal(second[name]) for name, value in first.items())
+
+
+@pytest.mark.parametrize(
+    ("ask", "arguments", "message"),
+    [
+        (ASK, [], r"8 of 8 prompts ask for a thought; set think: true"),
+        (
+            "Your reply:",
+            ["--think"],
+            r"think: true, but 8 of 8 prompts ask for no thought; make rows with SALESMAN_THINK",
+        ),
+        (
+            "Your reply:",
+            ["--per_device_train_batch_size", "20"],
+            r"8 rows are too few: one generation takes 10 prompts",
+        ),
+        ("Your reply:", ["--stop", "{luck: 1}"], "there is no limit 'luck'"),
+    ],
+)
+def test_rows_that_do_not_fit_the_recipe_are_refused_before_anything_is_written(
+    tmp_path: Path, recipe: Path, ask: str, arguments: list[str], message: str
+) -> None:
+    write_rows(tmp_path / "rows.jsonl", [row(at, ask) for at in range(8)])
+    with pytest.raises(BadInput, match=message):
+        train_grpo(recipe, arguments, Settings())
+    assert not (tmp_path / "out").exists()
