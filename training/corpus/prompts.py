@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from langchain_core.messages import BaseMessage
 from langgraph.runtime import Runtime
 
 from graph.context import Context, Understanding
@@ -40,15 +39,29 @@ ROLES = {"system": "system", "human": "user", "ai": "assistant"}
 class Served:
     """A turn on which the served model would have been asked."""
 
+    dialogue: Dialogue
     at: int
     """Place of the expert's line among the dialogue's turns."""
-    prompt: list[Message]
-    stage: str
-    intent: str
-    state: str
-    """See `training.corpus.guarded`."""
+    state: CallState
+    """Of the graph, before the answer."""
     hits: list[RuleHit]
     """What the guard would block in the expert's words."""
+    settings: Settings
+
+    @property
+    def reply(self) -> str:
+        """What the expert said."""
+        return self.dialogue.turns[self.at].text
+
+    @property
+    def thought(self) -> str:
+        """Why; empty where the dialogue does not tell."""
+        return self.dialogue.turns[self.at].thought
+
+    def prompt(self, *, think: bool = False) -> list[Message]:
+        """Return the messages as they would be sent, by default as to a model that answers at once."""
+        resources = get_resources(self.settings.model_copy(update={"think": think}))
+        return [{"role": ROLES[one.type], "content": str(one.content)} for one in build_prompt(self.state, resources)]
 
 
 @dataclass(frozen=True)
@@ -66,7 +79,7 @@ def walk(dialogue: Dialogue, settings: Settings) -> Iterator[Served]:
 
     Args:
         dialogue: Of a campaign of the library.
-        settings: Those that are served; with `think`, prompts ask for a thought.
+        settings: Those that are served.
 
     Raises:
         BadInput: The campaign does not know the dialogue's language, a profile field or the strategy.
@@ -85,15 +98,8 @@ def walk(dialogue: Dialogue, settings: Settings) -> Iterator[Served]:
         fork = after_advance(state)
         if fork != "guard":
             state = _with(state, STAGE_NODES[fork](state, runtime))
-            before = state_json(state)
-            yield Served(
-                at=exchange.at,
-                prompt=[_message(message) for message in build_prompt(state, resources)],
-                stage=state["stage"],
-                intent=state["understood"]["intent"],
-                state=before,
-                hits=rule_hits(before, exchange.reply, resources),
-            )
+            hits = rule_hits(state_json(state), exchange.reply, resources)
+            yield Served(dialogue, exchange.at, state, hits, settings)
         if state["move"]["outcome"] == "opted_out":
             return
         state = _said(state, exchange.reply, runtime)
@@ -126,7 +132,3 @@ def _said(state: CallState, reply: str, runtime: Runtime[Context]) -> CallState:
 
 def _with(state: CallState, update: CallState) -> CallState:
     return cast(CallState, {**state, **update})
-
-
-def _message(message: BaseMessage) -> Message:
-    return {"role": ROLES[message.type], "content": str(message.content)}

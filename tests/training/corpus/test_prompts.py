@@ -67,5 +67,5 @@ def test_prompts_are_word_for_word_those_of_a_call_with_the_same_words(
     settings = get_settings().model_copy(update={"think": think})
     sent, walked = held_and_walked(language, settings, tmp_path)
     assert len(walked) >= 3
-    assert [one.prompt for one in walked] == sent
-    assert all(("<think>" in one.prompt[-1]["content"]) is think for one in walked)
+    assert [one.prompt(think=think) for one in walked] == sent
+    assert all(("<think>" in prompt[-1]["content"]) is think for prompt in sent)
