@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from datasets import Dataset
+from datasets import Dataset  # type: ignore[import-untyped]
 from torch import Tensor
-from trl import GRPOConfig, GRPOTrainer
+from trl.trainer.grpo_config import GRPOConfig
+from trl.trainer.grpo_trainer import GRPOTrainer
 
 from graph.errors import BadInput
 from graph.settings import Settings
@@ -44,7 +45,7 @@ class GRPORecipe(PolicyRecipe):
     patience: int = field(default=5, metadata={"help": "Logged steps beyond a limit that stop the run."})
 
 
-class _Watched(GRPOTrainer):  # type: ignore[misc]
+class _Watched(GRPOTrainer):
     """TRL's trainer, logging how far replies to different customers differ."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -76,7 +77,7 @@ def train_grpo(config: Path | None, arguments: Sequence[str], settings: Settings
     Raises:
         BadInput: A bad recipe, bad rows, an unknown reward or no such model.
     """
-    recipe, arguments_of_trl, given = read_recipe(config, arguments, settings, GRPORecipe, GRPOConfig)
+    recipe, arguments_of_trl, given = read_recipe(config, arguments, GRPORecipe, GRPOConfig)
     monitor = CollapseMonitor(recipe.stop, recipe.patience)
     train, _ = recipe.read(arguments_of_trl.seed, *COLUMNS)
     _check(recipe, arguments_of_trl, train)
@@ -110,14 +111,14 @@ def train_grpo(config: Path | None, arguments: Sequence[str], settings: Settings
     return run
 
 
-def _check(recipe: GRPORecipe, arguments: GRPOConfig, rows: Sequence[dict[str, Any]]) -> None:
+def _check(recipe: GRPORecipe, arguments: Any, rows: Sequence[dict[str, Any]]) -> None:
     needed = arguments.generation_batch_size // arguments.num_generations
     if len(rows) < needed:
         raise BadInput(f"{len(rows)} rows are too few: one generation takes {needed} prompts.")
     asking = sum(ThoughtFilter.OPEN in row["prompt"][-1]["content"] for row in rows)
     if recipe.think and asking < len(rows):
         raise BadInput(
-            f"think: true, but {len(rows) - asking} of {len(rows)} prompts ask for no thought; make rows with SALESMAN_THINK=true."
+            f"think: true, but {len(rows) - asking} of {len(rows)} prompts ask for no thought; make them by `corpus rows --think`."
         )
     if asking and not recipe.think:
         raise BadInput(f"{asking} of {len(rows)} prompts ask for a thought; set think: true, or make rows without.")

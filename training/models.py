@@ -69,9 +69,8 @@ def load_policy(name: str, settings: Settings, *, dtype: Dtype = "bfloat16", ada
         tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left")
     except (OSError, ValueError) as error:
         raise BadInput(f"Model '{name}' cannot be loaded: {str(error).splitlines()[0]}") from error
-    if adapter:
-        model = _with_adapter(model, adapter)
-    return model.eval(), tokenizer
+    policy: Any = _with_adapter(model, adapter) if adapter else model
+    return policy.eval(), tokenizer
 
 
 def _with_adapter(model: Any, adapter: str) -> Any:
@@ -102,7 +101,7 @@ def _convert(gguf: Path, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+    model: Any = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
     # What is loaded is plain float32, but still says that it is quantised, and would not be saved or trained.
     model.hf_quantizer, model.is_quantized = None, False
     if hasattr(model.config, "quantization_config"):

@@ -1,7 +1,8 @@
 """Recipes: YAML files and `--key value` pairs, read by TRL's own parser into our fields and TRL's configuration.
 
 A recipe may extend another file by `base: FILE`; its own keys replace that file's, and a key set to null is unset. What a recipe
-leaves open and the machine decides (CPU or GPU, number format) is filled in by `machine_defaults`.
+leaves open and the machine decides (CPU or GPU, number format) is filled in by `machine_defaults`. Paths are of the current folder;
+a run goes to `runs/<name of the recipe>`, so that one recipe can name the result of another.
 """
 
 import json
@@ -17,10 +18,9 @@ from typing import Any, Literal, NoReturn
 import torch
 import yaml
 from peft import LoraConfig
-from trl import TrlParser
+from trl.scripts.utils import TrlParser
 
 from graph.errors import BadInput
-from graph.settings import Settings
 from training.corpus.rows import read_rows
 
 Given = dict[str, Any]
@@ -94,15 +94,12 @@ class PolicyRecipe:
         )
 
 
-def read_recipe(
-    config: Path | None, arguments: Sequence[str], settings: Settings, *kinds: type
-) -> tuple[Any, Any, Given]:
+def read_recipe(config: Path | None, arguments: Sequence[str], *kinds: type) -> tuple[Any, Any, Given]:
     """Read a recipe.
 
     Args:
         config: A YAML file; None when everything stands in the arguments.
         arguments: `--key value …` pairs; they win over the file.
-        settings: Where runs go by default: `home / "runs" / <name of the file>`.
         kinds: Two dataclasses: ours, and TRL's configuration.
 
     Returns:
@@ -120,8 +117,8 @@ def read_recipe(
             near = get_close_matches(key, known, n=1)
             raise BadInput(f"{where}: there is no key '{key}'{f'; did you mean {near[0]}?' if near else '.'}")
     filled = {**machine_defaults(given, known), **given}
-    filled.setdefault("output_dir", str(settings.home / "runs" / (config.stem if config else "run")))
-    parser = _Parser(kinds, allow_abbrev=False)
+    filled.setdefault("output_dir", f"runs/{config.stem if config else 'run'}")
+    parser = _Parser(list[Any](kinds), allow_abbrev=False)
     parser.where = where
     words = [word for key, value in filled.items() for word in _words(key, value)]
     try:
@@ -210,7 +207,7 @@ def _words(key: str, value: Any) -> list[str]:
     return [f"--{key}={json.dumps(value) if isinstance(value, dict) else value}"]
 
 
-class _Parser(TrlParser):  # type: ignore[misc]
+class _Parser(TrlParser):
     """TRL's parser, telling one line instead of its whole usage."""
 
     where = ""

@@ -12,8 +12,9 @@ from pathlib import Path
 from random import Random
 from typing import Any, get_args
 
-from datasets import Dataset
-from trl import SFTConfig, SFTTrainer
+from datasets import Dataset  # type: ignore[import-untyped]
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
 
 from graph.errors import BadInput
 from graph.settings import Settings
@@ -48,7 +49,7 @@ def train_sft(config: Path | None, arguments: Sequence[str], settings: Settings)
     Raises:
         BadInput: A bad recipe, bad rows or no such model.
     """
-    recipe, arguments_of_trl, given = read_recipe(config, arguments, settings, SFTRecipe, SFTConfig)
+    recipe, arguments_of_trl, given = read_recipe(config, arguments, SFTRecipe, SFTConfig)
     train, dev = recipe.read(arguments_of_trl.seed, "prompt", "completion", "method")
     train = mixture(train, recipe.mix, recipe.without, arguments_of_trl.seed)
     run = RunFile.open(Path(arguments_of_trl.output_dir), "sft", given, map(Path, recipe.rows))

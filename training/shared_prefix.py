@@ -17,10 +17,11 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
+from peft import PeftModel
 from torch import Tensor
 from transformers import DynamicCache
-from trl import GRPOTrainer
 from trl.models.utils import unwrap_model_for_generation
+from trl.trainer.grpo_trainer import GRPOTrainer
 
 from graph.errors import BadInput
 from training.rewards.scoring import PrefixCache, States
@@ -28,7 +29,7 @@ from training.rewards.scoring import PrefixCache, States
 Ids = tuple[int, ...]
 
 
-class SharedPrefixGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
+class SharedPrefixGRPOTrainer(GRPOTrainer):
     """TRL's trainer with its two costly methods replaced.
 
     Args:
@@ -44,8 +45,9 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         _check(self)
         self.prefix_gradient = prefix_gradient
-        self._kept = PrefixCache(keep=self.args.generation_batch_size // self.num_generations)
-        self._kept_at = -1
+        distinct = self.args.generation_batch_size // self.num_generations  # type: ignore[attr-defined]
+        self._kept, self._kept_at = PrefixCache(keep=distinct), -1
+        self._of_reference = PrefixCache(keep=distinct)
 
     @property
     def prefixes(self) -> PrefixCache:
@@ -86,12 +88,10 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         **_: Any,
     ) -> tuple[Tensor, Tensor | None, None]:
         """Return log-probabilities (B, T) and entropies (B, T) of the last T tokens of (B, P + T) ones."""
-        # Only the loss of the policy takes gradients; without them it may be the reference, or older weights.
-        of_policy = torch.is_grad_enabled()
-        through = of_policy and self.prefix_gradient
         before = input_ids.size(1) - logits_to_keep
         prompts = _prompts(input_ids[:, :before], attention_mask[:, :before])
-        kept = self.prefixes if of_policy and not through else PrefixCache(keep=len(prompts))
+        through = self.prefix_gradient and torch.is_grad_enabled()
+        kept = PrefixCache(keep=len(prompts)) if through else self._prefixes_of(model)
         found = []
         for at in range(0, len(prompts), batch_size or len(prompts)):
             rows = slice(at, at + (batch_size or len(prompts)))
@@ -113,6 +113,18 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         logps = torch.cat([output.log_probs for output in found])
         return logps, torch.cat([output.entropy for output in found]) if compute_entropy else None, None
 
+    def _prefixes_of(self, model: Any) -> PrefixCache:
+        """Return the states that belong to the policy, or to the reference model, whichever is asked."""
+        policy = self.accelerator.unwrap_model(self.model)
+        switched = isinstance(policy, PeftModel) and not (
+            policy.active_adapter == "default" and policy.get_model_status().enabled is True
+        )
+        if model is not self.ref_model and not switched:
+            return self.prefixes
+        if self.args.sync_ref_model:  # type: ignore[attr-defined]
+            self._of_reference.clear()
+        return self._of_reference
+
     def _unwrapped(self) -> AbstractContextManager[Any]:
         manager: AbstractContextManager[Any] = unwrap_model_for_generation(
             self.model_wrapped, self.accelerator, generation_kwargs=self.generation_kwargs
@@ -125,7 +137,7 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         return ids[: end + 1]
 
 
-def _check(trainer: GRPOTrainer) -> None:
+def _check(trainer: Any) -> None:
     args = trainer.args
     dropout = any(isinstance(module, torch.nn.Dropout) and module.p > 0 for module in trainer.model.modules())
     layers = getattr(trainer.model.config, "layer_types", None) or ["full_attention"]

@@ -150,7 +150,7 @@ def test_training_goes_on_from_an_adapter_that_fine_tuning_made(tmp_path: Path, 
         (
             "Your reply:",
             ["--think"],
-            r"think: true, but 8 of 8 prompts ask for no thought; make rows with SALESMAN_THINK",
+            r"think: true, but 8 of 8 prompts ask for no thought; make them by `corpus rows --think`",
         ),
         (
             "Your reply:",

@@ -94,7 +94,7 @@ def test_a_run_that_was_killed_goes_on_with_the_same_command_and_ends_as_if_it_h
         return step(self, *args, **kwargs)
 
     with monkeypatch.context() as patched, pytest.raises(Killed):
-        from trl import SFTTrainer
+        from trl.trainer.sft_trainer import SFTTrainer
 
         step = SFTTrainer.training_step
         patched.setattr(SFTTrainer, "training_step", dies)
