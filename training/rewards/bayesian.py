@@ -213,10 +213,10 @@ class BayesianLikelihood(_Term):
 
     @contextmanager
     def _model(self) -> Iterator[Any]:
-        self.prefixes.clear()
+        # A trainer that shares prompts has read them under the present weights already, when it sampled.
+        self.prefixes = getattr(self._trainer, "prefixes", None) or PrefixCache()
         with _scoring(self._trainer.accelerator.unwrap_model(self._trainer.model)) as model:
             yield model
-        self.prefixes.clear()
 
 
 @contextmanager

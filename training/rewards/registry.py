@@ -91,6 +91,16 @@ def build_rewards(
         The functions, and TRL's `reward_weights` for them.
 
     Raises:
+        BadInput: A bad choice, see `check_choice`, or a reward that lacks its model.
+    """
+    check_choice(chosen, combine)
+    return combined({MAKERS[name](settings, reward_model): weight for name, weight in chosen.items()}, combine)
+
+
+def check_choice(chosen: Mapping[str, float], combine: Combine) -> None:
+    """Refuse a bad choice of rewards.
+
+    Raises:
         BadInput: An unknown name, nothing chosen, or nothing but judge, rules and format to be combined as REPO does.
     """
     unknown = [name for name in chosen if name not in MAKERS]
@@ -102,7 +112,10 @@ def build_rewards(
         raise BadInput(
             f"`combine: repo` strengthens a main reward, and {', '.join(chosen)} are none; add preference or another reward."
         )
-    made = {name: MAKERS[name](settings, reward_model) for name in chosen}
+
+
+def combined(parts: Mapping[Reward, float], combine: Combine) -> tuple[list[Any], list[float]]:
+    """Return what TRL is given for rewards with their weights: themselves, or REPO's combination of them."""
     if combine == "repo":
-        return [RepoReward({made[name]: weight for name, weight in chosen.items()})], [1.0]
-    return list(made.values()), [float(weight) for weight in chosen.values()]
+        return [RepoReward(parts)], [1.0]
+    return list(parts), [float(weight) for weight in parts.values()]

@@ -1,4 +1,4 @@
-"""The guard's rules as a reward, and what only training can punish: a reply that is copied together from the prompt."""
+"""The guard's rules as a reward, and what only training can punish: what is copied from the prompt."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,13 +7,13 @@ from evaluation.judging.transcript import tokens
 from graph.records import RuleHit
 from guardrails.sentences import split_sentences
 from nodes.release import MAX_SENTENCES
-from training.rewards.format import Completion, spoken_of
+from training.rewards.format import Completion, Spoken, spoken_of
 
 POINTS = {"high": -1.0, "medium": -0.6, "low": -0.3}
 """Severity of a breach → what it costs. All are below 0: the guard blocks whatever breaks a rule."""
 LEAST = -1.0
 COPIED = 0.6
-"""Share of a reply's runs of `RUN` words from which on it counts as copied."""
+"""Share of a text's runs of `RUN` words from which on it counts as copied."""
 RUN = 3
 Hits = Callable[[str, str], Sequence[RuleHit]]
 """A row's `state` and a reply, to the breaches that the guard finds."""
@@ -23,8 +23,9 @@ class RulesReward:
     """Score a reply by what the guard would do with it.
 
     Points of all breaches are added up: those of the guard's own rules by their severity; `low` for more sentences than the gate
-    releases, which nobody would hear; `medium` for a copy of the prompt's last message (what the customer said, the outline, the
-    example line), which a served prompt forbids in words ("use your own words") and no rule of the guard can see.
+    releases, which nobody would hear; `medium` for a reply or a thought that is copied from the prompt's last message (what the
+    customer said, the outline, the example line, the words that ask for a thought), which a served prompt forbids in words ("use
+    your own words") and no rule of the guard can see.
 
     Range: -1 to 0; 0 for a reply that breaks nothing, -1 for one severe breach or several lesser ones.
 
@@ -48,40 +49,39 @@ class RulesReward:
         **_: Any,
     ) -> list[float | None]:
         """Return each reply's points; logs the share of replies that the guard would block."""
-        replies = [spoken.reply for spoken in spoken_of(completions)]
-        found = [self.hits(one, reply) for one, reply in zip(state, replies, strict=True)]
+        parted = spoken_of(completions)
+        found = [self.hits(one, spoken.reply) for one, spoken in zip(state, parted, strict=True)]
         if log_metric:
             log_metric("rules/blocked", sum(map(bool, found)) / len(found))
         return [
-            points(breaches, reply, prompt[-1]["content"])
-            for breaches, reply, prompt in zip(found, replies, prompts, strict=True)
+            points(breaches, spoken, prompt[-1]["content"])
+            for breaches, spoken, prompt in zip(found, parted, prompts, strict=True)
         ]
 
 
-def points(breaches: Sequence[RuleHit], reply: str, asked: str) -> float:
+def points(breaches: Sequence[RuleHit], spoken: Spoken, asked: str) -> float:
     """Return the points of one reply.
 
     Args:
         breaches: Of the guard's rules.
-        reply: Without its thought.
+        spoken: The reply, and the thought before it.
         asked: The prompt's last message.
     """
     total = sum(POINTS[hit["severity"]] for hit in breaches)
-    if len(split_sentences(reply)) > MAX_SENTENCES:
+    if len(split_sentences(spoken.reply)) > MAX_SENTENCES:
         total += POINTS["low"]
-    if copied(reply, asked) >= COPIED:
-        total += POINTS["medium"]
+    total += sum(POINTS["medium"] for text in (spoken.reply, spoken.thought) if copied(text, asked) >= COPIED)
     return max(total, LEAST)
 
 
-def copied(reply: str, source: str) -> float:
-    """Return the share of a reply's runs of three words (of Chinese, characters) that stand in another text, 0 to 1.
+def copied(text: str, source: str) -> float:
+    """Return the share of a text's runs of three words (of Chinese, characters) that stand in another text, 0 to 1.
 
     Example:
         >>> copied("May I ask what you sell, please?", "Example line: May I ask what you sell?")
         0.8
     """
-    runs, known = _runs(reply), set(_runs(source))
+    runs, known = _runs(text), set(_runs(source))
     return sum(run in known for run in runs) / len(runs) if runs else 0.0
 
 

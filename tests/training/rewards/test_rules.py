@@ -7,6 +7,7 @@ import pytest
 from graph.records import RuleHit
 from guardrails.check import check_reply
 from guardrails.context import GuardContext, Severity
+from training.rewards.format import split_thought
 from training.rewards.rules import COPIED, LEAST, POINTS, RulesReward, copied, points
 
 ASKED = '"Is it expensive?"\n\nDo now: ask what they sell.\nExample line: "May I ask what you sell in your shop today?"'
@@ -24,13 +25,20 @@ CASES = [
     (["high", "high"], FINE, LEAST, "and end at the least"),
     ([], "One. Two. Three. Four.", -0.3, "more sentences than the gate releases"),
     ([], "May I ask what you sell in your shop?", -0.6, "the example line, copied"),
+    (
+        [],
+        f"<think>Wants a price; ask what kind of shop it is.</think>{FINE}",
+        0.0,
+        "a thought that goes on in its own words",
+    ),
+    ([], f"<think>ask what they sell</think>{FINE}", -0.6, "a thought that is copied from the prompt"),
     ([], "Is it expensive? Do now: ask what they sell.", -0.6, "the prompt, copied"),
 ]
 
 
 @pytest.mark.parametrize(("severities", "reply", "expected", "why"), CASES, ids=[why for *_, why in CASES])
 def test_points_of_a_reply(severities: list[Severity], reply: str, expected: float, why: str) -> None:
-    assert points([hit(severity) for severity in severities], reply, ASKED) == pytest.approx(expected)
+    assert points([hit(severity) for severity in severities], split_thought(reply), ASKED) == pytest.approx(expected)
 
 
 def test_whatever_the_guard_would_block_is_negative() -> None:

@@ -1,0 +1,41 @@
+"""`salesman train probes`: rewards against replies that only try to please them."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graph.settings import get_settings
+from graph.terminal import dump, say
+
+
+def probes(
+    config: Annotated[Path, typer.Option(help="A recipe for GRPO: its rewards, combine, reward_model and think.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say whether hacking replies (long, flattering, parroting, …) lose against honest ones: exit code 0 if so, 1 if one wins."""
+    from trl import GRPOConfig
+
+    from training.grpo import GRPORecipe
+    from training.recipes import read_recipe
+    from training.rewards.probes import check_probes
+
+    recipe, _, _ = read_recipe(config, [], GRPORecipe, GRPOConfig)
+    verdicts = check_probes(
+        recipe.rewards,
+        get_settings().model_copy(update={"think": recipe.think}),
+        combine=recipe.combine,
+        reward_model=Path(recipe.reward_model) if recipe.reward_model else None,
+    )
+    won = [verdict for verdict in verdicts if not verdict.holds]
+    if as_json:
+        dump([{**asdict(verdict), "holds": verdict.holds} for verdict in verdicts])
+    else:
+        for one in verdicts:
+            say(
+                f"{'ok' if one.holds else 'NO'}  {one.case:16} {one.probe:22} {one.hack:7.2f} against {one.honest:6.2f}"
+            )
+        say(f"{len(won)} of {len(verdicts)} probes win over the honest reply")
+    if won:
+        raise typer.Exit(1)
