@@ -9,11 +9,10 @@ from graph.errors import BadInput
 from graph.settings import Settings
 from training.gguf_lora import CONFIG, WEIGHTS, read_adapter_config, write_gguf_adapter
 from training.models import load_policy, weights_of
+from training.run_file import ADAPTER, MODEL
 
 Form = Literal["merged", "peft", "gguf"]
 Dtype = Literal["float16", "float32"]
-ADAPTER, MODEL = "adapter", "model"
-"""Where a run keeps what it trained: a LoRA, or all weights."""
 PLACES: dict[Form, str] = {"merged": "merged", "peft": "peft", "gguf": "adapter.gguf"}
 """Where an export goes in the run's folder."""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset
+from datasets import Dataset  # type: ignore[import-untyped]
 from torch.nn import functional
 from transformers import AutoConfig, AutoModelForSequenceClassification, Trainer, TrainingArguments
 
@@ -76,7 +76,7 @@ def train_intent(
     Args:
         config: Recipe.
         arguments: `--key value` pairs, which win over it.
-        settings: Where weights, campaigns and runs lie.
+        settings: Where weights and campaigns lie.
         told: Hears what is done.
 
     Returns:
@@ -86,7 +86,7 @@ def train_intent(
         BadInput: A bad recipe, unusable data or an encoder unlike BERT.
         ModelUnavailable: The encoder cannot be fetched.
     """
-    recipe, of_trainer, given = read_recipe(config, arguments, settings, IntentRecipe, TrainingArguments)
+    recipe, of_trainer, given = read_recipe(config, arguments, IntentRecipe, TrainingArguments)
     data = find_campaign(recipe.campaign, settings)
     path = Path(recipe.data) if recipe.data else CAMPAIGNS / recipe.campaign / "data" / ANNOTATED
     if not path.is_file():
@@ -129,7 +129,8 @@ def divide(examples: Sequence[Example], share: float, most: int) -> tuple[list[E
     """
     most = min(most or len(examples), len(examples))
     used = [examples[place * len(examples) // most] for place in range(most)]
-    train, held_back = [], []
+    train: list[Example] = []
+    held_back: list[Example] = []
     for one in used:
         drawn = int(hashlib.sha256((one.group or one.text).encode()).hexdigest()[:8], 16) / 16**8
         (held_back if drawn < share else train).append(one)
