@@ -4,15 +4,19 @@ from typing import Any
 
 import pytest
 from safetensors.torch import load_file
-from trl import GRPOTrainer
+from trl import GRPOConfig, GRPOTrainer
 
 from graph.errors import BadInput
 from graph.settings import Settings
 from tests.training.tiny import save_tiny
 from training.corpus.rows import write_rows
-from training.grpo import train_grpo
+from training.grpo import GRPORecipe, train_grpo
+from training.monitors import CollapseMonitor
+from training.recipes import read_recipe
+from training.rewards.registry import MAKERS
 from training.run_file import ADAPTER, LOG, MODEL, RUN
 
+CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 ASK = "Begin with <think>one short sentence</think>, then say your words. Your reply:"
 
@@ -47,13 +51,13 @@ class Spread:
         return [sum(ids) % 17 / 17 for ids in completion_ids]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def spread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.grpo.build_rewards", lambda *_, **__: ([Spread()], [1.0]))
 
 
 @pytest.fixture
-def recipe(tmp_path: Path) -> Path:
+def recipe(tmp_path: Path, spread: None) -> Path:
     write_rows(tmp_path / "rows.jsonl", [row(at) for at in range(8)])
     config = tmp_path / "grpo.yaml"
     config.write_text(
@@ -167,3 +171,30 @@ def test_rows_that_do_not_fit_the_recipe_are_refused_before_anything_is_written(
     with pytest.raises(BadInput, match=message):
         train_grpo(recipe, arguments, Settings())
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("grpo*.yaml")), ids=lambda path: path.stem)
+def test_shipped_recipes_are_read_and_their_rewards_are_known(path: Path) -> None:
+    recipe, trl, _ = read_recipe(path, [], GRPORecipe, GRPOConfig)
+    assert recipe.rewards.keys() <= MAKERS.keys()
+    assert recipe.rewards
+    CollapseMonitor(recipe.stop, recipe.patience)
+    assert trl.scale_rewards == "group"
+    assert recipe.share_prefix == ("cpu" in path.stem or "tiny" in path.stem) != trl.use_vllm
+
+
+def test_the_tiny_recipe_moves_every_trainable_parameter(tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.jsonl", [row(at, ASK) for at in range(8)])
+    own = {"model": save_tiny(tmp_path / "base", "llama"), "rows": tmp_path / "rows.jsonl", "report_to": "none"}
+    pairs = [word for key, value in own.items() for word in (f"--{key}", str(value))]
+    found = []
+    # The first step moves LoRA's second factors alone, as they begin at zero.
+    for steps in (1, 4):
+        out = tmp_path / str(steps)
+        train_grpo(
+            CONFIGS / "grpo_tiny.yaml", [*pairs, "--output_dir", str(out), "--max_steps", str(steps)], Settings()
+        )
+        found.append(load_file(out / ADAPTER / "adapter_model.safetensors"))
+    before, after = found
+    assert len(after) == 16
+    assert [name for name, value in after.items() if value.equal(before[name]) or not value.abs().max() > 0] == []

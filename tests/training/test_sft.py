@@ -5,16 +5,19 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from trl import SFTConfig
 
 from graph.errors import BadInput
 from graph.settings import Settings
 from tests.training.tiny import save_tiny
 from training.corpus.rows import write_rows
+from training.recipes import read_recipe
 from training.run_file import ADAPTER, LOG, MODEL, RUN
-from training.sft import mixture, train_sft
+from training.sft import SFTRecipe, mixture, train_sft
 
 # TRL's own defaults use names that transformers has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
+CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 METHODS = ("extraction", "role_play", "prefix")
 
 
@@ -171,3 +174,25 @@ def test_the_seed_decides_which_rows_of_a_part_are_drawn() -> None:
 def test_a_bad_mixture_is_named(mix: dict[str, float], without: list[str], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         mixture([row(1)], mix, without, seed=0)
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("sft*.yaml")), ids=lambda path: path.stem)
+def test_shipped_recipes_are_read(path: Path) -> None:
+    recipe, trl, _ = read_recipe(path, [], SFTRecipe, SFTConfig)
+    assert mixture([row(1)], recipe.mix, recipe.without, seed=0)
+    assert trl.max_length >= 1024
+
+
+def test_the_tiny_recipe_moves_every_trainable_parameter(tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.jsonl", [row(at) for at in range(16)])
+    own = {"model": save_tiny(tmp_path / "base", "llama"), "rows": tmp_path / "rows.jsonl", "report_to": "none"}
+    pairs = [word for key, value in own.items() for word in (f"--{key}", str(value))]
+    found = []
+    # The first step moves LoRA's second factors alone, as they begin at zero.
+    for steps in (1, 4):
+        out = tmp_path / str(steps)
+        train_sft(CONFIGS / "sft_tiny.yaml", [*pairs, "--output_dir", str(out), "--max_steps", str(steps)], Settings())
+        found.append(load_file(out / ADAPTER / "adapter_model.safetensors"))
+    before, after = found
+    assert len(after) == 16
+    assert [name for name, value in after.items() if value.equal(before[name]) or not value.abs().max() > 0] == []
