@@ -1,0 +1,1 @@
+"""What a made dialogue must pass: one stage, one reason to drop."""
