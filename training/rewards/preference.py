@@ -1,15 +1,22 @@
 """Scores of a reward model that `salesman train reward-model` made, and the one way in which it reads a reply."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from peft import PeftConfig, PeftModel
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from trl.trainer.reward_trainer import suppress_seqcls_warning
 from typing_extensions import TypedDict
 
+from evaluation.outcome.base import MINILM, base_encoder
 from graph.errors import BadInput
+from graph.settings import Settings
+from training.models import weights_of
 from training.rewards.format import Completion, spoken_of
+from training.run_file import ADAPTER, MODEL
 
 FILE = "reward.json"
 LIMIT = 5.0
@@ -19,8 +26,6 @@ LIMIT = 5.0
 class Scale(TypedDict):
     """What stands in a reward model's folder beside its weights."""
 
-    folder: str
-    """Where they lie in it: `adapter` or `model`."""
     most_tokens: int
     """Longest text; what is longer loses its beginning."""
     mean: float
@@ -64,6 +69,7 @@ class PreferenceReward:
 
     Args:
         folder: A run of `salesman train reward-model`.
+        settings: Where the base model's weights lie.
         batch: Replies that are scored at once.
 
     Raises:
@@ -72,9 +78,9 @@ class PreferenceReward:
 
     __name__ = "preference"
 
-    def __init__(self, folder: Path, *, batch: int = 8) -> None:
+    def __init__(self, folder: Path, settings: Settings, *, batch: int = 8) -> None:
         self.batch = batch
-        self.model, self.tokenizer, self.scale = load_reward_model(folder)
+        self.model, self.tokenizer, self.scale = load_reward_model(folder, settings)
 
     def bind(self, trainer: Any) -> None:
         """Move to where the trainer's policy is."""
@@ -116,24 +122,38 @@ def raw_scores(model: Any, texts: Sequence[list[int]], pad: int, *, batch: int =
     return scores
 
 
-def load_reward_model(folder: Path) -> tuple[Any, Any, Scale]:
+def load_reward_model(folder: Path, settings: Settings) -> tuple[Any, Any, Scale]:
     """Load a reward model, its tokenizer and its scale.
 
     Raises:
-        BadInput: The folder holds none.
+        BadInput: The folder holds none, or one that was not measured yet.
     """
-    from peft import AutoPeftModelForSequenceClassification
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
     path = folder / FILE
     if not path.is_file():
         raise BadInput(f"Folder {folder} holds no reward model ({FILE}); make one with `salesman train reward-model`.")
     scale: Scale = json.loads(path.read_text(encoding="utf-8"))
-    weights = folder / scale["folder"]
-    load: Callable[..., Any] = AutoModelForSequenceClassification.from_pretrained
-    if scale["folder"] == "adapter":
-        load = AutoPeftModelForSequenceClassification.from_pretrained
-    tokenizer = AutoTokenizer.from_pretrained(weights)
-    model = load(weights, num_labels=1, dtype=torch.float32)
+    return *load_weights(folder, settings), scale
+
+
+def load_weights(folder: Path, settings: Settings) -> tuple[Any, Any]:
+    """Load what `salesman train reward-model` trained: all weights, or a LoRA on its base.
+
+    Returns:
+        The model in float32 and evaluation mode, without gradients, and its tokenizer.
+    """
+    weights: Path | str = folder / MODEL
+    adapter = (folder / ADAPTER).is_dir()
+    if adapter:
+        weights = base_weights(PeftConfig.from_pretrained(folder / ADAPTER).base_model_name_or_path, settings)
+    with suppress_seqcls_warning():
+        model = AutoModelForSequenceClassification.from_pretrained(weights, num_labels=1, dtype=torch.float32)
+    if adapter:
+        model = PeftModel.from_pretrained(model, folder / ADAPTER)
+    tokenizer = AutoTokenizer.from_pretrained(folder / (ADAPTER if adapter else MODEL), padding_side="right")
     model.config.pad_token_id = tokenizer.pad_token_id
-    return model.eval().requires_grad_(False), tokenizer, scale
+    return model.eval().requires_grad_(False), tokenizer
+
+
+def base_weights(name: str, settings: Settings) -> Path | str:
+    """Return what a reward model is made from: an encoder's folder for `all-minilm-l6-v2`, else as `weights_of` does."""
+    return base_encoder(name, settings.cache) if name == MINILM else weights_of(name, settings)

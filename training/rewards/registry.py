@@ -61,7 +61,7 @@ def _preference(settings: Settings, model: Path | None) -> Reward:
 
     if model is None:
         raise BadInput("Reward preference needs the recipe's reward_model: a folder of `salesman train reward-model`.")
-    return PreferenceReward(model)
+    return PreferenceReward(model, settings)
 
 
 MAKERS: dict[str, Callable[[Settings, Path | None], Reward]] = {

