@@ -165,7 +165,10 @@ def rows(
 
 
 def _lost(tally: "Tally") -> str:
-    return f"{tally.fixed} are the graph's own lines or come after an opt-out, {tally.blocked} the guard would block"
+    return (
+        f"{tally.fixed} are the graph's own lines or come after an opt-out, {tally.blocked} the guard would block, "
+        f"{tally.personal} hold personal data"
+    )
 
 
 def _paced(turns: "Iterator[Served]", tally: "Tally", dialogues: int | None) -> "Iterator[Served]":

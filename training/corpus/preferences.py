@@ -36,7 +36,7 @@ def preference_rows(
         think: Pairs of which both replies have a thought get it, and their prompts ask for it.
     """
     known = list(turns)
-    passed = [served for served in known if not served.hits]
+    passed = [served for served in known if served.learnable]
     won = [served for served in passed if served.dialogue.outcome == "won"]
     lost = [served for served in passed if served.dialogue.outcome in LOST]
     broken = [served for served in known if served.hits]

@@ -18,6 +18,7 @@ from graph.routing import after_advance
 from graph.settings import Settings
 from graph.starting import given_for
 from graph.state import CallState
+from guardrails.privacy import find_personal
 from nodes.advance import advance
 from nodes.analysis import analysis
 from nodes.close import close
@@ -57,6 +58,11 @@ class Served:
     def thought(self) -> str:
         """Why; empty where the dialogue does not tell."""
         return self.dialogue.turns[self.at].thought
+
+    @property
+    def learnable(self) -> bool:
+        """Whether the expert's words may be learnt: the guard lets them pass, and they hold nobody's contact or number."""
+        return not self.hits and not find_personal(self.reply)
 
     def prompt(self, *, think: bool = False) -> list[Message]:
         """Return the messages as they would be sent, by default as to a model that answers at once."""

@@ -1,7 +1,7 @@
 """Dialogues as rows: TeleBot's input {system}{profile}{strategy}{session} (Eq. 1) is the prompt that the graph serves.
 
-An expert's answer that the guard would block is no reference, and one that a call would have answered with a fixed line is no task:
-both are left out and counted.
+An expert's answer that the guard would block is no reference, one with personal data is not to be learnt by heart, and one that a call
+would have answered with a fixed line is no task: all are left out and counted.
 """
 
 import random
@@ -32,6 +32,8 @@ class Tally:
     """Answers where a call would have said a line of the campaign, or had ended."""
     blocked: int = 0
     """Answers that the guard would block."""
+    personal: int = 0
+    """Other answers that hold a contact or number of a person, which nobody should learn by heart."""
     rules: Counter[str] = field(default_factory=Counter)
     """Rule → answers that it would block; one answer may break several."""
 
@@ -88,12 +90,13 @@ def _counted(dialogue: Dialogue, settings: Settings, tally: Tally) -> list[Serve
     tally.fixed += answers - len(found)
     for served in found:
         tally.blocked += bool(served.hits)
+        tally.personal += not served.hits and not served.learnable
         tally.rules.update({hit["name"] for hit in served.hits})
     return found
 
 
 def sft_rows(turns: Iterable[Served], *, think: bool = False) -> Iterator[SFTRow]:
-    """Yield a row for each of the experts' answers that the guard lets pass.
+    """Yield a row for each of the experts' answers that may be learnt (`Served.learnable`).
 
     Args:
         turns: See `served_turns`.
@@ -101,21 +104,21 @@ def sft_rows(turns: Iterable[Served], *, think: bool = False) -> Iterator[SFTRow
             no prompt asks for what its completion lacks.
     """
     for served in turns:
-        if not served.hits:
+        if served.learnable:
             thought = served.thought if think else ""
             completion = spoken(served.reply, thought)
             yield cast(SFTRow, {**common(served, think=bool(thought)), "completion": completion})
 
 
 def prompt_rows(turns: Iterable[Served], *, think: bool = False) -> Iterator[PromptRow]:
-    """Yield a row for each turn to which the expert's answer is a reference that the guard lets pass.
+    """Yield a row for each turn to which the expert's answer may be a reference (`Served.learnable`).
 
     Args:
         turns: See `served_turns`.
         think: Every prompt asks for a thought.
     """
     for served in turns:
-        if not served.hits:
+        if served.learnable:
             reference = {"reference": served.reply, "state": state_json(served.state)}
             yield cast(PromptRow, {**common(served, think=think), **reference})
 

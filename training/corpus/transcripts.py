@@ -11,7 +11,7 @@ from graph.errors import BadInput
 from scripts_library.persuasion import outcome_of, read_calls, role_of, split_of
 from scripts_library.schema import Language
 from training.corpus.joining import joined
-from training.corpus.lines import read_lines, refuse
+from training.corpus.lines import refuse
 from training.corpus.schema import Dialogue, DialogueTurn, Origin
 
 COLUMNS = ("call", "role", "text")
@@ -35,9 +35,8 @@ def read_transcripts(
     Raises:
         BadInput: It cannot be read, a column is missing, an outcome says nothing known, or no dialogue is left; all faults at once.
     """
-    found = (
-        _table(path, campaign, language, told) if path.suffix.lower() == ".csv" else _calls(path, campaign, language)
-    )
+    read = _table if path.suffix.lower() == ".csv" else _calls
+    found = read(path, campaign, language, told)
     kept = [dialogue for dialogue in found if dialogue is not None]
     if len(kept) < len(found):
         told(f"{path}: {len(found) - len(kept)} calls left out, in which one side alone speaks")
@@ -46,10 +45,19 @@ def read_transcripts(
     return kept
 
 
-def _calls(path: Path, campaign: str, language: Language) -> list[Dialogue | None]:
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig", errors="replace").replace("\x00", "")
+    except OSError as error:
+        raise BadInput(f"Transcripts {path} cannot be read ({error.strerror}); give a readable file.") from error
+
+
+def _calls(path: Path, campaign: str, language: Language, told: Callable[[str], None]) -> list[Dialogue | None]:
     calls = read_calls(path)
-    items = [json.loads(line) for _, line in read_lines(path)]
+    items = [json.loads(line) for line in _text(path).splitlines() if line.strip()]
     outcomes = {str(item.get("id", item.get("call"))).strip(): item.get("outcome") for item in items}
+    turns = [turn for item in items for turn in item["turns"] if isinstance(turn, dict) and "reply" not in turn]
+    _tell_unknown(path, Counter(str(turn.get("role")) for turn in turns if role_of(turn.get("role")) is None), told)
     return [
         _dialogue(
             call.id,
@@ -60,6 +68,11 @@ def _calls(path: Path, campaign: str, language: Language) -> list[Dialogue | Non
         )
         for call in calls
     ]
+
+
+def _tell_unknown(path: Path, roles: Counter[str], told: Callable[[str], None]) -> None:
+    for name, count in roles.most_common():
+        told(f"{path}: {count} lines of role {name!r} left out: it names neither agent nor customer")
 
 
 def _outcome(value: object) -> str:
@@ -87,17 +100,12 @@ def _table(path: Path, campaign: str, language: Language, told: Callable[[str], 
         if outcome := _outcome(row.get("outcome", "").strip()):
             outcomes[call] = outcome
     refuse(f"Transcripts {path}", faults)
-    for name, count in unknown.most_common():
-        told(f"{path}: {count} lines of role {name!r} left out: it names neither agent nor customer")
+    _tell_unknown(path, unknown, told)
     return [_dialogue(call, campaign, language, said, outcomes.get(call, "")) for call, said in turns.items()]
 
 
 def _rows(path: Path) -> list[tuple[int, Mapping[str, str]]]:
-    try:
-        text = path.read_bytes().decode("utf-8-sig", errors="replace").replace("\x00", "")
-    except OSError as error:
-        raise BadInput(f"Transcripts {path} cannot be read ({error.strerror}); give a readable file.") from error
-    table = csv.DictReader(io.StringIO(text), restval="")
+    table = csv.DictReader(io.StringIO(_text(path)), restval="")
     missing = [name for name in COLUMNS if name not in (table.fieldnames or ())]
     if missing:
         found = ", ".join(table.fieldnames or ["none"])

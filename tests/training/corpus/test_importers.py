@@ -121,12 +121,15 @@ def test_broken_transcripts_are_refused(rows: list[tuple[object, ...]], fault: s
         read_transcripts(write_csv(tmp_path / "calls.csv", *rows), "lantern_local", "en")
 
 
-def test_an_unknown_outcome_of_a_json_transcript_stays_unknown(tmp_path: Path) -> None:
-    turns = [{"role": "assistant", "text": "Hi."}, {"role": "user", "text": "Hi."}]
+def test_json_transcripts_lose_unknown_roles_and_invent_no_outcome(tmp_path: Path) -> None:
+    turns = [{"role": "assistant", "text": "Hi."}, {"role": "bot", "text": "Beep."}, {"role": "user", "text": "Hi."}]
     lines = [{"id": "a", "turns": turns}, {"id": "b", "turns": turns, "outcome": False}, {"id": "c", "turns": turns, "outcome": 2}]  # fmt: skip
     path = tmp_path / "calls.jsonl"
-    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
-    assert [one.outcome for one in read_transcripts(path, "lantern_local", "en")] == ["", "declined", "won"]
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8-sig")
+    told: list[str] = []
+    read = read_transcripts(path, "lantern_local", "en", told.append)
+    assert [one.outcome for one in read] == ["", "declined", "won"]
+    assert len(told) == 1 and "3 lines of role 'bot'" in told[0]
 
 
 MAPPING: dict[str, Any] = {

@@ -43,6 +43,12 @@ def test_an_answer_that_the_guard_would_block_is_no_reference(loaded_home: Path)
     assert row["prompt"][1]["content"] == HELLO and "I run a bakery." in row["prompt"][2]["content"]
 
 
+def test_a_customers_own_number_may_be_said_back_but_is_not_learnt(loaded_home: Path) -> None:
+    told = "My number is 415-555-0134, call me there."
+    sft, prompts, tally = rows_of([talk("a", told, "Thank you, I have 415-555-0134 here.")])
+    assert (sft, prompts, tally.blocked, tally.personal) == ([], [], 0, 1)
+
+
 def test_a_completion_is_checked_as_the_guard_would_in_its_place(loaded_home: Path) -> None:
     _, [first, second], _ = rows_of([talk("a", "I run a bakery.", GOOD, "Hm, all right then.", "Thank you. When may I call again?")])  # fmt: skip
     resources = get_resources(get_settings())
