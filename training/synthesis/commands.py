@@ -71,7 +71,7 @@ def synthesise(
     shop = Workshop(
         data=replace(data, scripts=tuple(scripts)),
         language=language,
-        teacher=Teacher(load_judge(settings), settings.judge),
+        teacher=Teacher(lambda: load_judge(settings), settings.judge),
         settings=settings,
         customer=customer,
         manager=manager,

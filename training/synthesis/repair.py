@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,12 +82,13 @@ def sound(exchanges: Sequence[Exchange], hearing: Hearing) -> list[Exchange]:
     """
     kept: list[Exchange] = []
     for one in exchanges:
-        wrong = hearing.strange(one.customer) or any(one.customer == other.customer for other in kept)
-        if not wrong:
-            hearing.hear(one.customer)
-        if not wrong and not hearing.breaches(one.agent):
-            hearing.say(one.agent)
+        heard = copy(hearing)
+        heard.hear(one.customer)
+        again = any(one.customer == other.customer for other in kept)
+        if not (again or hearing.strange(one.customer) or heard.breaches(one.agent)):
+            heard.say(one.agent)
             kept.append(one)
+            hearing = heard
     return kept if len(kept) >= LEAST else list(exchanges)
 
 

@@ -9,9 +9,9 @@ served graph does, with the campaign's approved lines; (2) a line of Sales that 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, cast
+from typing import Any
 
-from scripts_library.schema import STAGES, Stage
+from scripts_library.schema import STAGES
 from training.corpus.schema import DialogueTurn
 from training.synthesis.customer import Customer
 from training.synthesis.hearing import Hearing
@@ -40,7 +40,8 @@ class _Said:
     """Sales' answer."""
 
     line: str
-    proposed: Stage
+    proposed: str
+    """Empty where Sales did not speak for itself."""
 
 
 def make(shop: Workshop, scene: Scene) -> Talk:
@@ -64,7 +65,7 @@ def make(shop: Workshop, scene: Scene) -> Talk:
         outcome = ruling.outcome
         hearing.hear(line)
         if ruling.fixed:
-            said = _Said(ruling.fixed, ruling.stage)
+            said = _Said(ruling.fixed, "")
         else:
             prompt = conversation(
                 shop,
@@ -99,4 +100,4 @@ def _read(answer: dict[str, Any]) -> _Said:
     line, stage = spoken(answer.get("line")), answer.get("next_stage")
     if not line or stage not in STAGES:
         raise Refused("Sales gave no line with a stage")
-    return _Said(line, cast(Stage, stage))
+    return _Said(line, str(stage))

@@ -35,13 +35,14 @@ class Teacher:
     """A chat model that writes dialogues.
 
     Args:
-        model: Its server should know `response_format` with a JSON schema, but is not trusted to keep to it.
+        load: Returns the model, the same one every time while its server lives; not called before something is asked.
+            The server should know `response_format` with a JSON schema, but is not trusted to keep to it.
         name: Of the model, kept with each dialogue.
     """
 
-    def __init__(self, model: "BaseChatModel", name: str) -> None:
+    def __init__(self, load: "Callable[[], BaseChatModel]", name: str) -> None:
         self.name = name
-        self._model = model
+        self._load = load
 
     def ask(
         self,
@@ -85,14 +86,18 @@ class Teacher:
 
     def _invoke(self, prompt: "Sequence[BaseMessage]", tokens: int, seed: int, **options: Any) -> str:
         try:
-            said = self._model.invoke(
-                list(prompt),
-                max_tokens=tokens,
-                temperature=TEMPERATURE,
-                seed=seed % 2**31,
-                timeout=SECONDS,
-                **options,
-            ).text
+            said = (
+                self._load()
+                .invoke(
+                    list(prompt),
+                    max_tokens=tokens,
+                    temperature=TEMPERATURE,
+                    seed=seed % 2**31,
+                    timeout=SECONDS,
+                    **options,
+                )
+                .text
+            )
         except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
             raise ModelUnavailable(
                 f"The teacher {self.name} refuses ({_short(error)}); check SALESMAN_JUDGE, SALESMAN_JUDGE_BASE_URL and its key."

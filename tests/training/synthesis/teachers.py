@@ -149,6 +149,6 @@ def make_shop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., 
             "manager": "model",
         } | more
         data = bundled_campaigns()[campaign]
-        return Workshop(data, language, Teacher(model, "fake-teacher"), settings, **more), model
+        return Workshop(data, language, Teacher(lambda: model, "fake-teacher"), settings, **more), model
 
     return build

@@ -158,7 +158,9 @@ def test_the_report_says_what_each_filter_left() -> None:
     lines = table(found)
     assert lines[0].split() == ["prefix", "extraction"]
     assert lines[2].split() == ["schema", "2", "(-1)", "1", "(-0)"]
-    assert lines[-1].split() == ["kept", "1", "(33%)", "0", "(0%)"]
+    assert lines[-3].split() == ["kept", "1", "(33%)", "0", "(0%)"]
+    assert lines[-2].split() == ["turns", "7.00", "0.00"]
+    assert prefix["length"] == pytest.approx(sum(len(text.replace("'s", " is").split()) for text in SOUND) / 7, abs=0.1)
     assert any(line.startswith("facts, extraction: extraction.1:") for line in reasons(found))
 
 

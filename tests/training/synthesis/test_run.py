@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from training.synthesis.filters.chain import USUAL, stages
 from training.synthesis.made import FILE, read_made
 from training.synthesis.run import KEPT, METHODS, RETENTION, synthesise
 from training.synthesis.scene import Workshop
+from training.synthesis.teacher import Teacher
 
 Shop = Callable[..., tuple[Workshop, FakeTeacher]]
 
@@ -50,6 +52,13 @@ def test_a_second_run_makes_nothing_twice_and_goes_on_to_a_larger_limit(make_sho
     run(shop, tmp_path, limit=6)
     ids = [one.id for one in read_made(tmp_path)]
     assert len(ids) == len(set(ids)) == 12
+
+
+def test_what_is_made_can_be_filtered_again_without_a_teacher(make_shop: Shop, tmp_path: Path) -> None:
+    shop, _ = make_shop(good())
+    found = run(shop, tmp_path, ["prefix"])
+    alone = replace(shop, teacher=Teacher(lambda: pytest.fail("nothing is to be asked"), "gone"))
+    assert run(alone, tmp_path, ["prefix"]) == found
 
 
 def test_a_killed_run_goes_on_where_it_was(make_shop: Shop, tmp_path: Path) -> None:

@@ -60,11 +60,13 @@ def test_exchanges_without_both_sides_are_left_out() -> None:
 
 
 def test_a_refused_answer_is_asked_for_once_more_with_another_seed() -> None:
-    teacher = Teacher(Alternating(["nonsense", '{"a": 1}']), "t")
+    model = Alternating(["nonsense", '{"a": 1}'])
+    teacher = Teacher(lambda: model, "t")  # type: ignore[arg-type,return-value]
     assert teacher.ask([HumanMessage("?")], {}, lambda answer: answer["a"], tokens=9, seed=5) == 1
-    assert teacher._model.seeds == [5, 6]  # type: ignore[attr-defined]
+    assert model.seeds == [5, 6]
+    model = Alternating(["no", "no"])
     with pytest.raises(Refused, match="no JSON object"):
-        Teacher(Alternating(["no", "no"]), "t").ask([HumanMessage("?")], {}, dict, tokens=9, seed=5)
+        teacher.ask([HumanMessage("?")], {}, dict, tokens=9, seed=5)
 
 
 class Alternating:
@@ -79,7 +81,7 @@ class Alternating:
 
 
 def test_a_teacher_that_cannot_be_reached_is_told_in_one_line() -> None:
-    teacher = Teacher(ScriptedChatModel(replies=[FakeReply(error="refused")]), "qwen")
+    teacher = Teacher(lambda: ScriptedChatModel(replies=[FakeReply(error="refused")]), "qwen")
     with pytest.raises(ModelUnavailable, match="The teacher qwen does not answer") as caught:
         teacher.say([HumanMessage("?")], tokens=9, seed=1)
     assert "\n" not in str(caught.value)

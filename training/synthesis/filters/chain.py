@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TypedDict
+from statistics import fmean
 
+from typing_extensions import TypedDict
+
+from evaluation.customers.overlap import tokens
 from graph.errors import BadInput
 from scripts_library.schema import Campaign
 from training.corpus.schema import Dialogue
@@ -47,6 +50,10 @@ class Retention(TypedDict):
     kept: int
     share: float
     """0..1, kept of made."""
+    turns: float
+    """Mean turns of a kept dialogue; 0 where none is kept, as below."""
+    length: float
+    """Mean words (Chinese: characters) of a kept turn."""
 
 
 def stages(
@@ -104,6 +111,8 @@ def sift(made: Iterable[Made], chain: Sequence[Stage]) -> tuple[list[Dialogue], 
                 "dropped": {stage.name: {"count": 0, "examples": []} for stage in chain},
                 "kept": 0,
                 "share": 0.0,
+                "turns": 0.0,
+                "length": 0.0,
             },
         )
         figures["made"] += 1
@@ -115,8 +124,13 @@ def sift(made: Iterable[Made], chain: Sequence[Stage]) -> tuple[list[Dialogue], 
         elif one.dialogue is not None:
             figures["kept"] += 1
             kept.append(one.dialogue)
-    for figures in found.values():
+    for method, figures in found.items():
         figures["share"] = round(figures["kept"] / figures["made"], 4)
+        ours = [one for one in kept if one.source.method == method]
+        if ours:
+            lengths = [len(tokens(turn.text, one.language)) for one in ours for turn in one.turns]
+            figures["turns"] = round(fmean(len(one.turns) for one in ours), 2)
+            figures["length"] = round(fmean(lengths), 2)
     return kept, found
 
 
@@ -144,6 +158,8 @@ def table(found: dict[str, Retention]) -> list[str]:
             cells.append(f"{left[name]} (-{gone})")
         rows.append([stage, *cells])
     rows.append(["kept", *(f"{found[name]['kept']} ({found[name]['share']:.0%})" for name in methods)])
+    rows.append(["turns", *(f"{found[name]['turns']:.2f}" for name in methods)])
+    rows.append(["words", *(f"{found[name]['length']:.2f}" for name in methods)])
     widths = [max(len(row[column]) for row in rows) for column in range(len(methods) + 1)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
