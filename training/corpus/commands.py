@@ -154,7 +154,7 @@ def rows(
     if not made:
         raise BadInput(f"Corpus {corpus}, split {split}: of {tally.answers} answers none makes a row ({_lost(tally)}).")
     write_rows(out, made)
-    pools = Counter(str(row.get("pool", kind)) for row in made)
+    pools = Counter(_sort_of(row, kind) for row in made)
     if as_json:
         dump({"rows": len(made), "pools": pools, **vars(tally)})
         return
@@ -162,6 +162,14 @@ def rows(
     say(f"from {tally.answers} answers of {tally.dialogues} dialogues: {_lost(tally)}")
     if tally.rules:
         say(f"what the guard would block: {', '.join(f'{name} {count}' for name, count in tally.rules.most_common())}")
+
+
+def _sort_of(row: Mapping[str, Any], kind: RowKind) -> str:
+    from nodes.speak import ThoughtFilter
+
+    said = row.get("completion") or row.get("chosen") or [{"content": ""}]
+    thought = said[0]["content"].startswith(ThoughtFilter.OPEN)
+    return f"{row.get('pool', kind)}{' with a thought' if thought else ''}"
 
 
 def _lost(tally: "Tally") -> str:

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from graph.errors import BadInput
-from tests.training.corpus.dialogues import dialogue
+from tests.training.corpus.dialogues import dialogue, said
 from training.corpus.commands import app
 from training.corpus.rows import read_rows
 from training.corpus.schema import read_dialogues, write_dialogues
@@ -43,7 +43,7 @@ def test_a_transcript_becomes_a_corpus(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "given", "said"),
+    ("kind", "given", "message"),
     [
         ("persuasion", [], "needs a SOURCE"),
         ("calls", [], "The call store holds no call"),
@@ -53,9 +53,9 @@ def test_a_transcript_becomes_a_corpus(tmp_path: Path) -> None:
         ("transcripts", ["x.csv", "--campaign", "c"], "cannot be read"),
     ],
 )
-def test_an_import_that_cannot_be_leaves_nothing(kind: str, given: list[str], said: str, tmp_path: Path) -> None:
+def test_an_import_that_cannot_be_leaves_nothing(kind: str, given: list[str], message: str, tmp_path: Path) -> None:
     out = tmp_path / "corpus.jsonl"
-    with pytest.raises(BadInput, match=said):
+    with pytest.raises(BadInput, match=message):
         run("import", *[tmp_path / name if "." in name else name for name in given], "--kind", kind, "--out", out)
     assert not list(tmp_path.glob("corpus*"))
 
@@ -89,6 +89,15 @@ def test_rows_are_those_of_one_split_and_as_many_as_asked(corpus: Path, loaded_h
     run("rows", corpus, "--kind", "prompt", "--split", "test", "--out", out)
     with pytest.raises(BadInput, match="held out for tests"):
         read_rows(out, "prompt")
+
+
+def test_thoughts_among_the_rows_are_counted(loaded_home: Path, tmp_path: Path) -> None:
+    path, out = tmp_path / "corpus.jsonl", tmp_path / "rows.jsonl"
+    reply = said("agent", GOOD, thought="Learn how they sell.")
+    other = [said("customer", "By word of mouth."), said("agent", "Lovely. Who bakes with you?")]
+    write_dialogues(path, [dialogue("a", "Hello, this is Lan.", "I run a bakery.", reply, *other)])
+    told = json.loads(run("rows", path, "--kind", "sft", "--think", "--out", out, "--json"))
+    assert told["pools"] == {"sft with a thought": 1, "sft": 1}
 
 
 def test_rows_that_cannot_be_made_leave_what_there_was(corpus: Path, loaded_home: Path, tmp_path: Path) -> None:
