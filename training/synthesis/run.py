@@ -152,7 +152,7 @@ def _make_all(shop: Workshop, path: Path, todo: Sequence[tuple[str, Scene]], at_
             pool.shutdown(wait=False, cancel_futures=True)
     if ledger.error and (ledger.gone or not ledger.written):
         raise ModelUnavailable(
-            f"{ledger.error} What was made is kept in {path}; the same command goes on."
+            f"{ledger.error} What was made is kept in {path}; once the server answers, the same command goes on."
         ) from ledger.error
 
 
