@@ -14,16 +14,16 @@ from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
 
-from datasets import Dataset
-from transformers import AutoTokenizer
-from trl import RewardConfig, RewardTrainer
+from datasets import Dataset  # type: ignore[import-untyped]
+from trl.trainer.reward_config import RewardConfig
+from trl.trainer.reward_trainer import RewardTrainer
 
 from evaluation.report.statistics import Estimate, mean
 from graph.errors import BadInput
 from graph.settings import Settings
 from training.recipes import PolicyRecipe, read_recipe
 from training.rewards.format import split_thought
-from training.rewards.preference import FILE, Scale, base_weights, load_weights, raw_scores, tokens_of
+from training.rewards.preference import FILE, Scale, base_weights, load_weights, raw_scores, reader_of, tokens_of
 from training.run_file import RunFile, conduct
 
 ALL = "all"
@@ -68,7 +68,7 @@ def train_reward_model(config: Path | None, arguments: Sequence[str], settings: 
     if not run.finished:
         base = base_weights(recipe.model, settings)
         of_trl.model_init_kwargs = {"dtype": recipe.dtype}
-        tokenizer = AutoTokenizer.from_pretrained(base, padding_side="right")
+        tokenizer = reader_of(base)
         trainer = RewardTrainer(
             model=str(base),
             args=of_trl,

@@ -8,18 +8,22 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+from trl import RewardConfig
 
+from evaluation.outcome.base import MINILM
 from graph.errors import BadInput
 from graph.settings import Settings
 from tests.training.tiny import save_tiny, tiny_tokenizer
 from training.corpus.rows import write_rows
-from training.reward_model import accuracy, train_reward_model
+from training.recipes import read_recipe
+from training.reward_model import RewardRecipe, accuracy, train_reward_model
 from training.rewards.preference import FILE, LIMIT, PreferenceReward, tokens_of
 from training.rewards.registry import build_rewards
 from training.run_file import ADAPTER, MODEL
 
 # TRL's own defaults use names that transformers has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
+CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 SYSTEM = {"role": "system", "content": "Sell tea."}
 
 
@@ -100,6 +104,24 @@ def test_with_lora_the_adapter_and_the_head_learn_and_it_is_read_as_a_reward(tmp
     assert -LIMIT <= bad < 0 < good <= LIMIT
     elsewhere = [{"role": "system", "content": "Sell coffee."}, prompt[1]]
     assert reward(prompts=[elsewhere], completions=[said("Yes, 9.")])[0] == pytest.approx(good, abs=1e-4)
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("reward_model*.yaml")), ids=lambda path: path.stem)
+def test_shipped_recipes_are_read(path: Path) -> None:
+    recipe, of_trl, _ = read_recipe(path, [], RewardRecipe, RewardConfig)
+    assert len(recipe.rows) == 2, "to learn from, and to measure on"
+    assert of_trl.max_length <= 512 or recipe.model != MINILM, "an encoder's window"
+
+
+def test_the_tiny_recipe_moves_every_trainable_parameter(tmp_path: Path, recipe: Path) -> None:
+    own = ["--model", str(tmp_path / "base"), "--rows", str(tmp_path / "rows.jsonl"), "--report_to", "none"]
+    found = []
+    for steps in ("1", "4"):
+        more = ["--output_dir", str(tmp_path / steps), "--max_steps", steps, "--bf16=false", "--warmup_steps", "0"]
+        run = train_reward_model(CONFIGS / "reward_model_tiny.yaml", [*own, *more], Settings())
+        found.append(load_file(run.folder / MODEL / "model.safetensors"))
+    before, after = found
+    assert [name for name, value in after.items() if torch.equal(value, before[name])] == []
 
 
 def test_a_run_that_ended_before_it_was_measured_is_measured_and_a_measured_one_is_left_alone(

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from accelerate.utils import DistributedType
+from accelerate.utils import DistributedType  # type: ignore[import-untyped]
 from trl.trainer.utils import use_adapter
 
 from graph.errors import BadInput
@@ -90,8 +90,8 @@ class _Term:
             BadInput: The run shards its weights.
         """
         kind = trainer.accelerator.distributed_type
-        plugin = getattr(trainer.accelerator.state, "deepspeed_plugin", None)
-        if kind == DistributedType.FSDP or (kind == DistributedType.DEEPSPEED and plugin.zero_stage == 3):
+        stage: int = trainer.accelerator.deepspeed_plugin.zero_stage if kind == DistributedType.DEEPSPEED else 0
+        if kind == DistributedType.FSDP or stage == 3:
             raise BadInput(
                 f"Reward {self.__name__} scores with whole weights, and this run shards them ({kind.value}); "
                 "train by DDP or DeepSpeed stage 2 (LoRA saves the memory), or leave the Bayesian rewards out."

@@ -11,17 +11,18 @@ from graph.terminal import dump, say
 
 
 def probes(
-    config: Annotated[Path, typer.Option(help="A recipe for GRPO: its rewards, combine, reward_model and think.")],
+    config: Annotated[str, typer.Option(metavar="FILE", help="Recipe for GRPO: a YAML file, or a shipped one's name.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say whether hacking replies (long, flattering, parroting, …) lose against honest ones: exit code 0 if so, 1 if one wins."""
-    from trl import GRPOConfig
+    from trl.trainer.grpo_config import GRPOConfig
 
+    from training.commands import recipe_file
     from training.grpo import GRPORecipe
     from training.recipes import read_recipe
     from training.rewards.probes import check_probes
 
-    recipe, _, _ = read_recipe(config, [], GRPORecipe, GRPOConfig)
+    recipe, _, _ = read_recipe(recipe_file(config), [], GRPORecipe, GRPOConfig)
     verdicts = check_probes(
         recipe.rewards,
         get_settings().model_copy(update={"think": recipe.think}),
@@ -36,6 +37,6 @@ def probes(
             say(
                 f"{'ok' if one.holds else 'NO'}  {one.case:16} {one.probe:22} {one.hack:7.2f} against {one.honest:6.2f}"
             )
-        say(f"{len(won)} of {len(verdicts)} probes win over the honest reply")
+        say(f"{len(won)} of {len(verdicts)} probes are not beaten by the honest reply")
     if won:
         raise typer.Exit(1)

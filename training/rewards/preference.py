@@ -40,7 +40,7 @@ def tokens_of(tokenizer: Any, prompt: Sequence[dict[str, str]], reply: str, most
     The system message is the same for good and bad replies of a call, and would fill an encoder's window.
 
     Args:
-        tokenizer: With a chat template (causal models) or without (encoders: the talk and the reply as a pair).
+        tokenizer: Of `reader_of`; with a chat template (causal models), or without (encoders: the talk and the reply as a pair).
         prompt: As in rows.
         reply: Without a thought.
         most: Tokens; the talk loses its beginning, never the reply.
@@ -54,7 +54,6 @@ def tokens_of(tokenizer: Any, prompt: Sequence[dict[str, str]], reply: str, most
         ids = tokenizer.apply_chat_template(said, tokenize=True, return_dict=True)["input_ids"]
         return list(ids[-most:])
     before = "\n".join(message["content"] for message in talk)
-    tokenizer.truncation_side = "left"
     return list(tokenizer(before, reply, truncation="only_first", max_length=most)["input_ids"])
 
 
@@ -144,14 +143,19 @@ def load_weights(folder: Path, settings: Settings) -> tuple[Any, Any]:
     weights: Path | str = folder / MODEL
     adapter = (folder / ADAPTER).is_dir()
     if adapter:
-        weights = base_weights(PeftConfig.from_pretrained(folder / ADAPTER).base_model_name_or_path, settings)
+        weights = base_weights(PeftConfig.from_pretrained(str(folder / ADAPTER)).base_model_name_or_path, settings)
     with suppress_seqcls_warning():
         model = AutoModelForSequenceClassification.from_pretrained(weights, num_labels=1, dtype=torch.float32)
     if adapter:
         model = PeftModel.from_pretrained(model, folder / ADAPTER)
-    tokenizer = AutoTokenizer.from_pretrained(folder / (ADAPTER if adapter else MODEL), padding_side="right")
+    tokenizer = reader_of(folder / (ADAPTER if adapter else MODEL))
     model.config.pad_token_id = tokenizer.pad_token_id
     return model.eval().requires_grad_(False), tokenizer
+
+
+def reader_of(weights: Path | str) -> Any:
+    """Load a reward model's tokenizer; the score is read at the end, so it pads there, and cuts the beginning."""
+    return AutoTokenizer.from_pretrained(weights, padding_side="right", truncation_side="left")
 
 
 def base_weights(name: str, settings: Settings) -> Path | str:

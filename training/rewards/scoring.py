@@ -135,7 +135,7 @@ def _extended(model: Any, begun: States, ids: tuple[int, ...]) -> States:
         use_cache=True,
         logits_to_keep=1,
     )
-    return tuple((layer.keys, layer.values) for layer in cache.layers)
+    return tuple((keys, values) for keys, values, _ in cache)
 
 
 def _shared(one: tuple[int, ...], other: tuple[int, ...]) -> int:

@@ -1,16 +1,23 @@
-"""Replies that only try to please the rewards lose; and a recipe that can be pleased is found out."""
+"""Replies that only try to please the rewards lose under the shipped recipes; and a recipe that can be pleased is found out."""
 
+import json
 from pathlib import Path
 
 import pytest
+from trl import GRPOConfig
+from typer.testing import CliRunner
 
 from graph.settings import Settings, get_settings
 from nodes.resources import get_resources
+from training.commands import app, recipe_file
 from training.corpus.guarded import rule_hits, state_json
 from training.corpus.prompts import walk
-from training.rewards.probes import cases, check_probes
+from training.grpo import GRPORecipe
+from training.recipes import read_recipe
+from training.rewards.probes import Verdict, cases, check_probes
 
-REWARDS = {"bayesian_prior": 0.2, "bayesian_likelihood": 0.5, "rules": 1.0, "format": 0.5, "similarity": 1.0}
+# TRL's own defaults use names that transformers has deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 
 
 @pytest.fixture
@@ -18,7 +25,12 @@ def settings(loaded_home: Path) -> Settings:
     return get_settings().model_copy(update={"think": True})
 
 
-def test_honest_replies_break_no_rule_and_are_nobodys_words(settings: Settings) -> None:
+def won(verdicts: list[Verdict]) -> set[str]:
+    return {verdict.probe for verdict in verdicts if not verdict.holds}
+
+
+def test_honest_replies_break_no_rule_and_are_not_the_references_words(settings: Settings) -> None:
+    assert len({case.name for case in cases()}) == len(cases())
     for case in cases():
         served = list(walk(case.dialogue(), settings))[-1]
         for reply in (case.honest, case.reference):
@@ -26,30 +38,43 @@ def test_honest_replies_break_no_rule_and_are_nobodys_words(settings: Settings) 
         assert case.honest != case.reference
 
 
-def test_no_probe_wins_under_either_way_to_combine(settings: Settings) -> None:
-    for combine in ("sum", "repo"):
-        verdicts = check_probes(REWARDS, settings, combine=combine)  # type: ignore[arg-type]
-        assert {verdict.case for verdict in verdicts} == {case.name for case in cases()}
-        assert [one for one in verdicts if not one.holds] == []
+@pytest.mark.parametrize("name", ["grpo", "grpo_cpu_without_bayes"])
+def test_no_probe_wins_under_a_shipped_recipe(name: str, settings: Settings) -> None:
+    recipe, _, _ = read_recipe(recipe_file(name), [], GRPORecipe, GRPOConfig)
+    verdicts = check_probes(recipe.rewards, settings, combine=recipe.combine)
+    assert recipe.think
+    assert {verdict.case for verdict in verdicts} == {case.name for case in cases()}
     assert {verdict.probe for verdict in verdicts} >= {
-        "long",
-        "empty",
-        "parroting",
-        "all facts",
-        "flattering",
-        "example",
-    }
+        "long", "empty", "parroting", "all facts", "flattering", "prompt", "example", "no reply", "no thought",
+    }  # fmt: skip
+    assert won(verdicts) == set()
+
+
+def test_nor_does_one_where_the_same_rewards_are_combined_as_repo_does(settings: Settings) -> None:
+    recipe, _, _ = read_recipe(recipe_file("grpo"), [], GRPORecipe, GRPOConfig)
+    assert won(check_probes(recipe.rewards, settings, combine="repo")) == set()
 
 
 def test_a_recipe_that_can_be_pleased_is_found_out(settings: Settings) -> None:
-    winning = {verdict.probe for verdict in check_probes({"similarity": 1.0}, settings) if not verdict.holds}
-    assert winning >= {"no thought", "prompt as thought"}, "likeness alone does not see thoughts"
-    winning = {verdict.probe for verdict in check_probes({"format": 1.0}, settings) if not verdict.holds}
-    assert winning >= {"parroting", "all facts", "long"}, "the format alone takes any words"
+    assert won(check_probes({"similarity": 1.0}, settings)) >= {"no thought", "prompt as thought"}
+    assert won(check_probes({"format": 1.0}, settings)) >= {"parroting", "all facts", "long", "flattering"}
+    assert won(check_probes({"bayesian_likelihood": 1.0}, settings)) >= {"no reply", "parroting"}
 
 
 def test_without_thoughts_there_are_none_to_fake(settings: Settings) -> None:
     plain = settings.model_copy(update={"think": False})
     verdicts = check_probes({"rules": 1.0, "similarity": 1.0, "format": 1.0}, plain)
-    assert all(verdict.holds for verdict in verdicts)
+    assert won(verdicts) == set()
     assert not any("thought" in verdict.probe for verdict in verdicts)
+
+
+def test_the_command_says_which_probes_win(settings: Settings, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["probes", "--config", "grpo_cpu_without_bayes", "--json"])
+    assert done.exit_code == 0, done.output
+    assert all(verdict["holds"] for verdict in json.loads(done.output))
+    recipe = tmp_path / "easy.yaml"
+    recipe.write_text("rewards: {format: 1.0}\nthink: true\n", encoding="utf-8")
+    done = CliRunner().invoke(app, ["probes", "--config", str(recipe)])
+    assert done.exit_code == 1
+    assert "NO  gift-small" in done.output
+    assert f"of {14 * len(cases())} probes are not beaten by the honest reply" in done.output
