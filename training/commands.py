@@ -1,8 +1,5 @@
 """`salesman train …`: from recorded calls to a promoted model. Only what a command needs is imported, when it runs."""
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +10,7 @@ from graph.settings import get_settings
 from graph.terminal import note, say
 from training import promote_commands
 from training.corpus.commands import app as corpus_app
+from training.extra import training_ready
 from training.rewards import commands as reward_commands
 from training.synthesis import commands as synthesis_commands
 
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     from training.run_file import RunFile
 
 CONFIGS = Path(__file__).with_name("configs")
-EXTRA = {"accelerate", "datasets", "gguf", "peft", "tensorboard", "torch", "transformers", "trl"}
-"""Packages of the extra `training`."""
 PAIRS = {"allow_extra_args": True, "ignore_unknown_options": True}
 ConfigOption = Annotated[
     str, typer.Option(metavar="FILE", help="Recipe: a YAML file, or the name of a shipped one, e.g. grpo_cpu.")
@@ -38,7 +34,7 @@ app.command()(promote_commands.promote)
 @app.command(context_settings=PAIRS)
 def sft(context: typer.Context, config: ConfigOption) -> None:
     """Fine-tune on replies. Any key of the recipe may follow as --key value: ours, or of TRL's SFTConfig."""
-    with _ready():
+    with training_ready():
         from training.sft import train_sft
 
         _tell(train_sft(recipe_file(config), context.args, get_settings()))
@@ -47,7 +43,7 @@ def sft(context: typer.Context, config: ConfigOption) -> None:
 @app.command("reward-model", context_settings=PAIRS)
 def reward_model(context: typer.Context, config: ConfigOption) -> None:
     """Train a model that says which of two replies is better. --key value: ours, or of TRL's RewardConfig."""
-    with _ready():
+    with training_ready():
         from training.reward_model import train_reward_model
 
         _tell(train_reward_model(recipe_file(config), context.args, get_settings()))
@@ -56,7 +52,7 @@ def reward_model(context: typer.Context, config: ConfigOption) -> None:
 @app.command(context_settings=PAIRS)
 def grpo(context: typer.Context, config: ConfigOption) -> None:
     """Train by GRPO on turns of real calls. --key value: ours, or of TRL's GRPOConfig."""
-    with _ready():
+    with training_ready():
         from training.grpo import train_grpo
 
         _tell(train_grpo(recipe_file(config), context.args, get_settings()))
@@ -65,16 +61,46 @@ def grpo(context: typer.Context, config: ConfigOption) -> None:
 @app.command(context_settings=PAIRS)
 def dpo(context: typer.Context, config: ConfigOption) -> None:
     """Train on pairs of a better and a worse reply. --key value: ours, or of TRL's DPOConfig."""
-    with _ready():
+    with training_ready():
         from training.dpo import train_dpo
 
         _tell(train_dpo(recipe_file(config), context.args, get_settings()))
 
 
 @app.command(context_settings=PAIRS)
+def customer(
+    context: typer.Context,
+    config: ConfigOption,
+    corpus: Annotated[Path, typer.Option(help="Dialogues with real customers, of `salesman train corpus`.")],
+    contexts: Annotated[
+        int, typer.Option(min=0, help="Turns on which the result is heard, for pairs; 0: the first stage alone.")
+    ] = 0,
+    repair: Annotated[
+        str,
+        typer.Option(metavar="FILE", help="Recipe of the second stage, e.g. customer_dpo_cpu; it needs --contexts."),
+    ] = "",
+) -> None:
+    """Train a customer's model: what real customers say, then, by DPO, not to speak as the seller. --key value as for sft."""
+    if repair and not contexts:
+        raise BadInput("--repair needs pairs: say by --contexts on how many turns the first stage is heard, e.g. 400.")
+    with training_ready():
+        from training.customer import repair as train_again
+        from training.customer import train_customer, write_pairs
+
+        settings = get_settings()
+        run = train_customer(corpus, recipe_file(config), context.args, settings)
+        _tell(run)
+        pairs = write_pairs(run, settings, contexts=contexts, told=note) if contexts else None
+        if repair and pairs:
+            _tell(train_again(run, pairs, recipe_file(repair), settings))
+        elif repair:
+            say("no reply fell out of the part: there is nothing to repair")
+
+
+@app.command(context_settings=PAIRS)
 def intent(context: typer.Context, config: ConfigOption) -> None:
     """Fine-tune a small encoder to tell what customers mean. --key value: ours, or of transformers' TrainingArguments."""
-    with _ready():
+    with training_ready():
         from training.intent import train_intent
 
         _tell(train_intent(recipe_file(config), context.args, get_settings(), note))
@@ -94,21 +120,6 @@ def recipe_file(name: str) -> Path:
             return path
     shipped = ", ".join(sorted(path.stem for path in CONFIGS.glob("*.yaml")))
     raise BadInput(f"Recipe {name} does not exist; name a YAML file, or one of {shipped}.")
-
-
-@contextmanager
-def _ready() -> Iterator[None]:
-    """Let a command train, or say in one line what it lacks."""
-    # TRL's own defaults use names that transformers has deprecated.
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in EXTRA:
-            raise
-        raise BadInput(
-            f"Training needs the package {error.name}; install the extra `training`: make train-env."
-        ) from error
 
 
 def _tell(run: "RunFile") -> None:

@@ -28,7 +28,7 @@ from nodes.intent_encoder import INPUTS, encoder_key
 from nodes.intent_features import Example
 from scripts_library.persuasion import ANNOTATED, CAMPAIGNS
 from serving.embed import load_embedder
-from training.intent_compare import compare, serve
+from training.intent_compare import compare, serve, told_of
 from training.intent_encoder import encoded, export_classifier, pair_tokenizer
 from training.recipes import read_recipe
 from training.run_file import MODEL, RunFile, conduct
@@ -111,6 +111,8 @@ def train_intent(
         told("measuring on the held-out lines, beside the linear head")
         compared = HeldOut(held_out.test, [*train, *held_back])
         run.write(results=compare(run.folder / CLASSIFIER, data, compared, settings, recipe.ask_model))
+    for line in told_of(run.about["results"]):
+        told(line)
     if recipe.serve and run.about["results"]["beats_head"]:
         told(f"served from the next start on: {serve(run.folder / CLASSIFIER, settings.home)}")
     return run

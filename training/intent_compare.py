@@ -57,6 +57,19 @@ def compare(
     return found
 
 
+def told_of(results: dict[str, Any]) -> list[str]:
+    """Return what `compare` found, as lines to print."""
+    lines = []
+    for who in ("encoder", "head", "model"):
+        if one := results.get(who):
+            (low, high), (least, most) = one["accuracy_interval"], one["macro_f1_interval"]
+            lines.append(
+                f"{who}: accuracy {one['accuracy']:.3f} ({low:.3f} to {high:.3f}), macro-F1 {one['macro_f1']:.3f} "
+                f"({least:.3f} to {most:.3f}), {one['ms']:.1f} ms a line, n={one['n']}"
+            )
+    return [*lines, f"{'surely' if results['beats_head'] else 'not surely'} better than the linear head"]
+
+
 def serve(folder: Path, home: Path) -> Path:
     """Put a classifier where calls of this home find it, whole or not at all.
 

@@ -9,6 +9,7 @@ import typer
 from graph.errors import BadInput
 from graph.settings import get_settings
 from graph.terminal import say
+from training.extra import training_ready
 
 Run = Annotated[Path, typer.Argument(help="Folder of a training run.")]
 
@@ -29,9 +30,10 @@ def export(
     dtype: Annotated[Literal["float16", "float32"], typer.Option(help="Of the numbers written.")] = "float16",
 ) -> None:
     """Write a run's result in a form that a server loads."""
-    from training.export import export as write
+    with training_ready():
+        from training.export import export as write
 
-    path, size = write(run, to, get_settings(), out=out, base=base, dtype=dtype)
+        path, size = write(run, to, get_settings(), out=out, base=base, dtype=dtype)
     say(f"{path}, {size / 1e6:.1f} MB")
 
 

@@ -1,16 +1,30 @@
 """A customer's model is trained on what it is sent in evaluation, and on the real line where it spoke as the seller."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import training.customer
 from evaluation.customers.likeness import prefixes, scenario_of
-from evaluation.customers.persona import PersonaBuyer
+from evaluation.customers.persona import MAX_TOKENS, PersonaBuyer
 from evaluation.intent import find_campaign
 from graph.settings import get_settings
 from scripts_library.persuasion import RecordedCall, RecordedTurn, Role
-from training.corpus.rows import Message
-from training.corpus.schema import Dialogue, DialogueTurn, Origin, Split
+from tests.training.tiny import save_tiny
+from training.corpus.rows import Message, read_rows
+from training.corpus.schema import Dialogue, DialogueTurn, Origin, Split, write_dialogues
+from training.customer import repair, sampled, train_customer, write_customer_rows, write_pairs
 from training.customer_rows import customer_rows, inverted_pairs
+from training.models import load_policy
+from training.run_file import RunFile
 
+CONFIGS = Path(__file__).parents[2] / "training" / "configs"
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::FutureWarning"
+)  # TRL and PEFT use names that transformers has deprecated
 SAID: list[tuple[Role, str]] = [
     ("agent", "Hello, how are you today?"),
     ("customer", "Fine, thanks. Who is this?"),
@@ -113,3 +127,76 @@ def test_every_row_is_heard_once_and_the_listener_is_told() -> None:
     assert heard.pairs == []
     assert asked == [row["prompt"] for row in rows]
     assert told == [(2, 3), (3, 3)]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny(tmp_path_factory.mktemp("tiny") / "model")
+
+
+def corpus(folder: Path) -> Path:
+    path = folder / "corpus.jsonl"
+    splits: list[Split] = ["train", "train", "train", "dev", "test"]
+    write_dialogues(path, [dialogue(f"d-{number}", split) for number, split in enumerate(splits)])
+    return path
+
+
+def first_stage(base: Path, tmp_path: Path, *more: str) -> RunFile:
+    given = ["--model", str(base), "--output_dir", str(tmp_path / "run"), "--report_to", "none", "--max_length", "4096"]
+    return train_customer(corpus(tmp_path), CONFIGS / "customer_tiny.yaml", [*given, *more], get_settings())
+
+
+def second_stage(folder: Path) -> Path:
+    """Return the shipped recipe, for prompts of a token a byte."""
+    path = folder / "dpo.yaml"
+    path.write_text(
+        f"base: {CONFIGS / 'customer_dpo_tiny.yaml'}\nmax_length: 4096\nreport_to: none\nlearning_rate: 0.01\n"
+    )
+    return path
+
+
+def test_both_stages_train_and_are_not_done_twice(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = first_stage(base, tmp_path)
+    assert run.about["steps"] == 4
+    learnt = load_file(run.folder / "adapter" / "adapter_model.safetensors")
+    assert all(weight.any() for name, weight in learnt.items() if "lora_B" in name)
+    assert {row["split"] for row in read_rows(run.folder / "rows.jsonl", "prompt", "completion")} == {"train", "dev"}
+
+    seller = "How may I help you today?"
+    monkeypatch.setattr(training.customer, "sampled", lambda *_, seed: lambda prompts: [seller] * len(prompts))
+    told: list[str] = []
+    pairs = write_pairs(run, get_settings(), contexts=5, told=told.append)
+    assert pairs is not None
+    found = read_rows(pairs, "prompt", "chosen", "rejected", "pool")
+    assert len(found) == 5
+    assert {row["split"] for row in found} == {"train"}
+    assert told[-1] == "5 of 5 replies fell out of the part"
+
+    repaired = repair(run, pairs, second_stage(tmp_path), get_settings())
+    assert (repaired.folder, repaired.about["steps"]) == (run.folder / "dpo", 2)
+    after = load_file(repaired.folder / "adapter" / "adapter_model.safetensors")
+    assert after.keys() == learnt.keys()
+    assert not any(torch.equal(weight, learnt[name]) for name, weight in after.items())
+
+    before = pairs.read_bytes(), (repaired.folder / "run.json").read_bytes()
+    assert first_stage(base, tmp_path).about == run.about
+    assert write_pairs(run, get_settings(), contexts=5) == pairs
+    repair(run, pairs, second_stage(tmp_path), get_settings())
+    assert (pairs.read_bytes(), (repaired.folder / "run.json").read_bytes()) == before
+
+
+def test_a_customer_who_keeps_its_part_needs_no_repair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_tiny(tmp_path / "model")
+    write_customer_rows(corpus(tmp_path), tmp_path / "rows.jsonl", get_settings())
+    run = RunFile(tmp_path, {"base": {"name": "unused"}, "seconds": 0.0})
+    monkeypatch.setattr(training.customer, "sampled", lambda *_, seed: lambda prompts: ["Who is this?"] * len(prompts))
+    assert write_pairs(run, get_settings(), contexts=3) is None
+    assert write_pairs(run, get_settings(), contexts=3) is None
+
+
+def test_replies_are_sampled_from_the_model_alike_for_the_same_seed(base: Path) -> None:
+    prompts = [[Message(role="user", content=text)] for text in ("Hello.", "A longer question for the customer?")]
+    policy = load_policy(str(base), get_settings(), dtype="float32")
+    one, again, other = (sampled(*policy, seed=seed)(prompts) for seed in (1, 1, 2))
+    assert one == again != other
+    assert all(len(policy[1](text)["input_ids"]) <= 3 * MAX_TOKENS for text in one)

@@ -105,7 +105,11 @@ def toys(repeated: int) -> list[Example]:
 
 def run_tiny(base: Path, lines: Path, out: Path, *more: str) -> dict[str, Any]:
     given = ["--campaign", "lantern_local", "--data", str(lines), "--encoder", str(base), "--output_dir", str(out)]
-    run = train_intent(CONFIGS / "intent_tiny.yaml", [*given, "--report_to", "none", *more], get_settings())
+    told: list[str] = []
+    run = train_intent(
+        CONFIGS / "intent_tiny.yaml", [*given, "--report_to", "none", *more], get_settings(), told.append
+    )
+    assert told[-1].endswith("better than the linear head")
     return run.about
 
 

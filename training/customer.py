@@ -1,0 +1,144 @@
+"""CustomerLM: a customer's model learns what real customers say, then not to fall into the seller's part.
+
+Source: SalesLLM, arXiv 2604.07054 (supervised fine-tuning on the customer's side of real calls, then DPO on pairs of inverted and repaired
+replies). Departures: those of `customer_rows.py`, and LoRA by default where the paper trains all weights.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import torch
+from trl.trainer.sft_config import SFTConfig
+
+from evaluation.customers.persona import MAX_TOKENS, TEMPERATURE
+from evaluation.intent import find_campaign
+from graph.settings import Settings
+from training.corpus.rows import Message, read_rows, write_rows
+from training.corpus.schema import read_dialogues
+from training.customer_rows import Say, customer_rows, inverted_pairs
+from training.dpo import train_dpo
+from training.models import load_policy
+from training.recipes import read_recipe
+from training.run_file import ADAPTER, MODEL, RunFile
+from training.sft import SFTRecipe, train_sft
+
+ROWS, PAIRS, REPAIRED = "rows.jsonl", "pairs.jsonl", "dpo"
+"""In the run's folder: what was learnt, the pairs, and the second stage's own folder."""
+Told = Callable[[str], None]
+
+
+def write_customer_rows(corpus: Path, out: Path, settings: Settings) -> int:
+    """Write the customer's side of a corpus as rows, but for test dialogues, and return how many.
+
+    Args:
+        corpus: Dialogues.
+        out: File of rows.
+        settings: Where campaigns lie.
+
+    Raises:
+        BadInput: No such corpus, or an unknown campaign.
+    """
+    dialogues = [one for one in read_dialogues(corpus) if one.split != "test"]
+    campaigns = {name: find_campaign(name, settings) for name in sorted({one.campaign for one in dialogues})}
+    return write_rows(out, (row for one in dialogues for row in customer_rows(one, campaigns[one.campaign])))
+
+
+def train_customer(corpus: Path, config: Path, arguments: Sequence[str], settings: Settings) -> RunFile:
+    """Teach a model what real customers say, or go on with the run that lies in the output folder.
+
+    Args:
+        corpus: Dialogues with real customers.
+        config: Recipe, as of `salesman train sft`.
+        arguments: `--key value` pairs, which win over it.
+        settings: Where weights and campaigns lie.
+
+    Returns:
+        The finished run; its rows lie in its folder.
+
+    Raises:
+        BadInput: A bad corpus or recipe.
+    """
+    _, of_trl, _ = read_recipe(config, arguments, SFTRecipe, SFTConfig)
+    rows = Path(of_trl.output_dir) / ROWS
+    with of_trl.main_process_first(local=False):
+        if of_trl.process_index == 0:
+            write_customer_rows(corpus, rows, settings)
+    return train_sft(config, [*arguments, "--rows", str(rows)], settings)
+
+
+def write_pairs(
+    run: RunFile, settings: Settings, *, contexts: int, seed: int = 0, told: Told = lambda _: None
+) -> Path | None:
+    """Listen to a trained customer and write down where it fell out of its part; what was written before stands.
+
+    Args:
+        run: The finished first stage; the pairs go into its folder.
+        settings: Where weights lie.
+        contexts: Real customers' turns of the train split on which it is heard.
+        seed: Draws them, and the replies.
+        told: Hears what is done.
+
+    Returns:
+        The file of pairs; None where no reply fell out of the part.
+    """
+    path = run.folder / PAIRS
+    if not path.is_file():
+        rows = [row for row in read_rows(run.folder / ROWS, "prompt", "completion") if row["split"] == "train"]
+        model, adapter = _result(run)
+        heard = inverted_pairs(
+            Random(seed).sample(rows, min(contexts, len(rows))),
+            sampled(*load_policy(model, settings, adapter=adapter), seed=seed),
+            told=lambda done, of: told(f"{done} of {of} replies heard"),
+        )
+        write_rows(path, heard.pairs)
+        told(f"{len(heard.pairs)} of {heard.replies} replies fell out of the part")
+    return path if path.stat().st_size else None
+
+
+def repair(run: RunFile, pairs: Path, config: Path, settings: Settings) -> RunFile:
+    """Teach a customer, by DPO, what real customers said where it fell out of its part.
+
+    Args:
+        run: The finished first stage; the second goes into its folder.
+        pairs: Of `write_pairs`.
+        config: Recipe of `salesman train dpo`.
+        settings: Where weights lie.
+
+    Returns:
+        The finished second stage.
+
+    Raises:
+        BadInput: A bad recipe.
+    """
+    model, adapter = _result(run)
+    given = ["--model", model, *(["--adapter", adapter] if adapter else [])]
+    return train_dpo(config, [*given, "--rows", str(pairs), "--output_dir", str(run.folder / REPAIRED)], settings)
+
+
+def _result(run: RunFile) -> tuple[str, str]:
+    """Return the model that a run made, and its adapter; of one that trained all weights there is none."""
+    adapter = run.folder / ADAPTER
+    return (run.about["base"]["name"], str(adapter)) if adapter.is_dir() else (str(run.folder / MODEL), "")
+
+
+def sampled(model: Any, tokenizer: Any, seed: int) -> Say:
+    """Return what answers prompts as evaluation has customers answer: sampled, and no longer than they may be."""
+    torch.manual_seed(seed)
+
+    def say(prompts: Sequence[list[Message]]) -> list[str]:
+        texts = [tokenizer.apply_chat_template(one, add_generation_prompt=True, tokenize=False) for one in prompts]
+        batch = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False)
+        with torch.no_grad():
+            made = model.generate(
+                **batch.to(model.device),
+                do_sample=True,
+                temperature=TEMPERATURE,
+                max_new_tokens=MAX_TOKENS,
+                pad_token_id=tokenizer.pad_token_id,
+            )
+        said: list[str] = tokenizer.batch_decode(made[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
+        return said
+
+    return say
