@@ -24,6 +24,7 @@ from trl.models.utils import unwrap_model_for_generation
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from graph.errors import BadInput
+from training.packed_attention import pack_attention
 from training.rewards.scoring import PrefixCache, States
 
 Ids = tuple[int, ...]
@@ -44,6 +45,8 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
     def __init__(self, *args: Any, prefix_gradient: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _check(self)
+        policy: Any = self.accelerator.unwrap_model(self.model)
+        pack_attention(policy.get_base_model() if isinstance(policy, PeftModel) else policy)
         self.prefix_gradient = prefix_gradient
         distinct = self.args.generation_batch_size // self.num_generations  # type: ignore[attr-defined]
         self._kept, self._kept_at = PrefixCache(keep=distinct), -1
