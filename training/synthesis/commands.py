@@ -34,7 +34,14 @@ def synthesise(
         str, typer.Option(help="By default all but `judge`: schema, privacy, safety, inversion, coherence, …")
     ] = "",
     seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
-    at_once: Annotated[int, typer.Option(min=1, max=256, help="Dialogues under way at a time.")] = 4,
+    at_once: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=256,
+            help="Dialogues under way at a time; a played one keeps two slots of an embedded server warm (SALESMAN_LLM_PARALLEL).",
+        ),
+    ] = 2,
     as_json: JsonOption = False,
 ) -> None:
     """Let a teacher make dialogues to train on, and filter them; stopped or killed, the same command goes on.

@@ -11,8 +11,9 @@ from graph.errors import ModelUnavailable
 from graph.records import ConversationRecord
 from scripts_library.schema import IntentKind
 from training.corpus.schema import DialogueTurn
+from training.synthesis.hearing import Hearing
 from training.synthesis.scene import Scene, Workshop
-from training.synthesis.teacher import Refused
+from training.synthesis.teacher import TRIES, Refused
 
 ASKED: dict[IntentKind, int] = {"question": 2, "objection": 1}
 """So many things of each kind the customer wants to know, or is held back by."""
@@ -54,21 +55,35 @@ class Customer:
             max_turns=most,
         )
         model = shop.customer or shop.settings.judge
-        self._buyer = PersonaBuyer(scenario, shop.data, drawing.randrange(2**20), shop.settings, model)
+        self._buyers = [
+            PersonaBuyer(scenario, shop.data, drawing.randrange(2**20), shop.settings, model) for _ in range(TRIES)
+        ]
 
-    def next_line(self, turns: Sequence[DialogueTurn]) -> str | None:
+    def next_line(self, turns: Sequence[DialogueTurn], hearing: Hearing) -> str | None:
         """Return what the customer says next; None when the call is over for it.
+
+        A line in another language, or that speaks as the seller, is drawn once more with another seed: small models fall out
+        of the customer's part in one line of six (SalesLLM, arXiv 2604.07054), and one such line spoils the call.
+
+        Args:
+            turns: The call so far, the agent's turns first and last.
+            hearing: The same call, as the rules know it.
 
         Raises:
             Refused: It said nothing, twice.
             ModelUnavailable: Its server does not answer.
         """
-        try:
-            return self._buyer.next_line(_record(turns))
-        except ModelUnavailable as error:
-            if isinstance(error.__cause__, (openai.OpenAIError, OSError)):
-                raise
-            raise Refused(str(error)) from error
+        line = None
+        for buyer in self._buyers:
+            try:
+                line = buyer.next_line(_record(turns))
+            except ModelUnavailable as error:
+                if isinstance(error.__cause__, (openai.OpenAIError, OSError)):
+                    raise
+                raise Refused(str(error)) from error
+            if line is None or not hearing.strange(line):
+                break
+        return line
 
 
 def _record(turns: Sequence[DialogueTurn]) -> ConversationRecord:

@@ -28,6 +28,7 @@ from training.synthesis.prompting import render
 from training.synthesis.repair import (
     LEAST,
     LINE_CHARS,
+    MOST,
     Exchange,
     exchanges_schema,
     read_exchanges,
@@ -40,8 +41,6 @@ from training.synthesis.teacher import Refused, object_of, text_of
 
 PROMPTS = ("extraction",)
 TOKENS = 560
-MOST = 4
-"""Exchanges of an answer."""
 SHOWN_TURNS = 11
 SHOWN_CHARS = 150
 FAITHFUL = 0.5

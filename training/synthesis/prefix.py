@@ -16,14 +16,12 @@ from scripts_library.schema import Language
 from training.corpus.schema import DialogueTurn
 from training.synthesis.hearing import Hearing
 from training.synthesis.prompting import render
-from training.synthesis.repair import LEAST, Exchange, exchanges_schema, read_exchanges, sound, turns_of
+from training.synthesis.repair import LEAST, MOST, Exchange, exchanges_schema, read_exchanges, sound, turns_of
 from training.synthesis.scene import Scene, Talk, Workshop, expert_answers
 from training.synthesis.teacher import Refused, object_of
 
 PROMPTS = ("prefix",)
 TOKENS = 420
-MOST = 4
-"""Exchanges that the teacher writes."""
 TAKEN = 0.5
 """An exchange that shares this part of its word pairs with the expert's question or answer says it before its time."""
 TURNING: dict[str, dict[Language, str]] = {

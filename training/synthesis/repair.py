@@ -12,7 +12,7 @@ from training.corpus.schema import DialogueTurn
 from training.synthesis.hearing import Hearing
 from training.synthesis.teacher import Refused, object_of, text_of
 
-LEAST, LEAST_PLAYED, MOST = 2, 3, 5
+LEAST, LEAST_PLAYED, MOST = 2, 3, 4
 """Exchanges of a dialogue, its greeting apart; a played one goes on at least so long if the customer does."""
 LINE_CHARS: dict[Language, int] = {"en": 220, "zh": 90}
 REASON_CHARS = 120

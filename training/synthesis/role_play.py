@@ -4,7 +4,7 @@ Source: TeleBot, section on role-playing simulation. Departures: (1) the whole s
 opens with its customer's first words and asks about what that customer asked (a small teacher reads 75 tokens a second);
 (2) profile and strategy are the persona's and a drawn one, not extracted from the same seed: that would be one call more a
 dialogue, and the persona must know of itself what the seller is told; (3) a reply that breaks a rule of the guardrails
-is asked for once more, as the served graph does; (4) a campaign without transcripts has its scripts' situations for seeds.
+is asked for once more, as the served graph does, and so is a customer's line that speaks as the seller; (4) a campaign without transcripts has its scripts' situations for seeds.
 """
 
 from collections.abc import Iterator
@@ -67,7 +67,7 @@ def make(shop: Workshop, scene: Scene) -> Talk:
     turns = [shop.greeting(scene)]
     hearing = Hearing(shop.data.campaign, shop.language, scene.profile)
     hearing.say(turns[0].text)
-    while (line := customer.next_line(turns)) is not None:
+    while (line := customer.next_line(turns, hearing)) is not None:
         hearing.hear(line)
         prompt = conversation(shop, scene, turns, f"seller_turn.{shop.language}", said=line)
         turns.append(DialogueTurn(role="customer", text=line))

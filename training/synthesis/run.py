@@ -46,7 +46,7 @@ def synthesise(
     limit: int,
     chain: Sequence[Stage],
     *,
-    at_once: int = 4,
+    at_once: int = 2,
     progress: Progress = lambda _done, _total, _left: None,
 ) -> dict[str, Retention]:
     """Make what is not made yet, then filter everything in the folder.

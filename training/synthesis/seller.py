@@ -10,11 +10,10 @@ from training.corpus.schema import DialogueTurn
 from training.synthesis.hearing import Hearing
 from training.synthesis.prompting import render
 from training.synthesis.scene import Scene, Workshop
-from training.synthesis.teacher import Refused
+from training.synthesis.teacher import TRIES, Refused
 
 TOKENS = 90
 """Longest reply; two spoken sentences are about 50."""
-TRIES = 2
 T = TypeVar("T")
 
 

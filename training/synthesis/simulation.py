@@ -3,7 +3,8 @@
 Source: AI-Salesman (arXiv 2511.12133), the construction of TeleSalesCorpus: Sales says its line and proposes the next stage; the
 Manager adjudicates it when the User has answered; the turn records both (`DialogueTurn.proposed`, `.stage`). The agents' prompts
 are not published. Departures: (1) the graph's own rules may be the Manager, and are by default; it then also ends calls as the
-served graph does, with the campaign's approved lines; (2) a line of Sales that breaks a rule is asked for once more.
+served graph does, with the campaign's approved lines; (2) a line of Sales that breaks a rule is asked for once more, and so is one of the User that speaks
+as Sales.
 """
 
 from collections.abc import Iterator
@@ -60,7 +61,7 @@ def make(shop: Workshop, scene: Scene) -> Talk:
     hearing = Hearing(shop.data.campaign, language, scene.profile)
     hearing.say(turns[0].text)
     proposed, outcome = "", ""
-    while (line := customer.next_line(turns)) is not None:
+    while (line := customer.next_line(turns, hearing)) is not None:
         ruling = manager.rule(turns, line, proposed)
         outcome = ruling.outcome
         hearing.hear(line)

@@ -195,6 +195,14 @@ def test_a_reply_that_breaks_a_rule_is_asked_for_once_more(make_shop: Shop) -> N
     assert dialogue.turns[2].text == "It is your choice."
 
 
+def test_a_customer_who_speaks_as_the_seller_is_asked_once_more(make_shop: Shop) -> None:
+    said = iter(("How can I help you today?", "What does it cost me?", *(f"And number {n}?" for n in range(9))))
+    teacher = good()
+    shop, _ = make_shop(lambda kind, last: next(said) if kind == "customer" else teacher(kind, last))
+    turns = made(shop, "simulation").dialogue.turns
+    assert turns[1].text == "What does it cost me?"
+
+
 BAD: dict[str, Write] = {
     "empty": lambda kind, last: "",
     "prose": lambda kind, last: "Here is the call you asked for: hello!",
