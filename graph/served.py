@@ -5,6 +5,7 @@ to is what is served, so no second file can disagree with it. This module import
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +16,34 @@ SHIPPED = Path(__file__).parents[1] / "training" / "adapters"
 ADAPTER, ABOUT = "adapter.gguf", "run.json"
 
 
-def served_adapter(home: Path, model: str, shipped: Path = SHIPPED) -> str:
-    """Return the path of the adapter that a model is served with; empty: the model alone.
+@dataclass(frozen=True)
+class Served:
+    """How a model is served by default."""
+
+    adapter: str = ""
+    """Path of a GGUF adapter; empty: the model alone."""
+    think: bool = False
+    """Whether it was trained, and passed the gate, thinking before it speaks."""
+
+
+def served(home: Path, model: str, shipped: Path = SHIPPED) -> Served:
+    """Return how a model is served.
 
     Args:
         home: Of the program's files.
         model: Name of the embedded server's model; an adapter fits no other.
-        shipped: Folder of the adapters that ship, a folder each.
+        shipped: Folder of the adapters that ship, a folder each, with `run.json` of its training and in it the gate's result.
 
     Raises:
         BadInput: The record of promotions is damaged.
     """
     if standing := promoted(home, model):
-        return str(home / standing[-1]["adapter"])
+        return Served(str(home / standing[-1]["adapter"]), standing[-1]["think"])
     for about in sorted(shipped.glob(f"*/{ABOUT}")):
-        told = json.loads(about.read_text(encoding="utf-8"))
-        if told["model"] == model and told["gate"]["passed"]:
-            return str(about.with_name(ADAPTER))
-    return ""
+        run = json.loads(about.read_text(encoding="utf-8"))
+        if run["base"]["name"] == model and run["gate"]["passed"]:
+            return Served(str(about.with_name(ADAPTER)), bool(run["recipe"].get("think")))
+    return Served()
 
 
 def promoted(home: Path, model: str) -> list[dict[str, Any]]:

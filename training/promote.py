@@ -5,9 +5,10 @@ The adapter is copied under its own hash before the record's line is written, an
 """
 
 import hashlib
+import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,11 @@ from evaluation.report.gate import Condition, decide, variant_of
 from evaluation.runs.commands import GATE
 from evaluation.runs.store import append_line
 from graph.errors import BadInput
-from graph.served import ADAPTER, PROMOTIONS, promoted, served_adapter
+from graph.served import ABOUT, ADAPTER, PROMOTIONS, Served, promoted, served
 from graph.settings import Settings
 from serving.chat import model_label
 
-SERVED = "served"
+FOLDER = "served"
 """Folder in the home where promoted adapters lie."""
 
 
@@ -46,19 +47,18 @@ def promote(
     Raises:
         BadInput: No exported adapter, or no such runs.
     """
-    adapter = run / ADAPTER
-    if not adapter.is_file():
-        raise BadInput(f"{adapter} does not exist; make it with `salesman train export {run} --to gguf`.")
+    adapter = _exported(run)
     sha256 = sha256_of(adapter)
     found = list(_of_these(base, candidate, sha256, settings))
     if all(condition.passed for condition in found):
         found += decide(base, candidate, rules)
     if all(condition.passed for condition in found):
-        kept = Path(SERVED) / f"{sha256[:16]}.gguf"
+        kept = Path(FOLDER) / f"{sha256[:16]}.gguf"
         _keep(adapter, settings.home / kept)
         told = {
             "adapter": str(kept),
             "sha256": sha256,
+            "think": _held_with(candidate).think,
             "run": str(run),
             "base": base,
             "candidate": candidate,
@@ -69,11 +69,8 @@ def promote(
     return found
 
 
-def roll_back(settings: Settings, *, by: str, why: str) -> str:
-    """Serve again what was served before the last promotion.
-
-    Returns:
-        Path of the adapter that is served now; empty: the model alone.
+def roll_back(settings: Settings, *, by: str, why: str) -> Served:
+    """Serve again what was served before the last promotion, and return it.
 
     Raises:
         BadInput: Nothing was promoted.
@@ -82,31 +79,48 @@ def roll_back(settings: Settings, *, by: str, why: str) -> str:
         if not promoted(settings.home, settings.llm):
             raise BadInput(f"Nothing is promoted for {settings.llm}, so there is nothing to go back from.")
         _record(settings, "rollback", by, why, {})
-    return served_adapter(settings.home, settings.llm)
+    return served(settings.home, settings.llm)
 
 
-def hold_both(run: Path, folder: Path, *, campaign: str = "", trials: int = 1) -> tuple[str, str]:
+def hold_both(run: Path, folder: Path, settings: Settings, *, campaign: str = "", trials: int = 1) -> tuple[str, str]:
     """Hold the calls that the gate wants, of the agent as it is served and with a run's adapter; a stopped one goes on.
 
     Args:
-        run: Folder of the training run, with its exported `adapter.gguf`.
+        run: Folder of the training run, with its `run.json` and exported `adapter.gguf`.
         folder: Of the calls.
+        settings: Name the served model.
         campaign: Only scenarios of this campaign.
         trials: Calls of each scenario.
 
     Returns:
         Base and candidate as `promote` takes them.
+
+    Raises:
+        BadInput: No exported adapter, no training run, or a server of one's own serves.
     """
     import yaml
 
     from evaluation.runs.commands import run as hold
 
+    adapter = _exported(run).resolve()
+    if not (run / ABOUT).is_file():
+        raise BadInput(f"{run} is no training run: it holds no {ABOUT}.")
+    if settings.llm_base_url:
+        raise BadInput("Promotion is for the embedded server: unset SALESMAN_LLM_BASE_URL, or hold the calls yourself.")
     folder.mkdir(parents=True, exist_ok=True)
     variants = folder / "variants.yaml"
-    both = [{"name": "served"}, {"name": "candidate", "adapter": str((run / ADAPTER).resolve())}]
-    variants.write_text(yaml.safe_dump(both, sort_keys=False), encoding="utf-8")
+    recipe = json.loads((run / ABOUT).read_text(encoding="utf-8"))["recipe"]
+    trained = {"name": "candidate", "adapter": str(adapter), "think": bool(recipe.get("think"))}
+    variants.write_text(yaml.safe_dump([{"name": "served"}, trained], sort_keys=False), encoding="utf-8")
     hold(out=folder, variants=variants, campaign=campaign, trials=trials)
     return f"{folder}:served", f"{folder}:candidate"
+
+
+def _exported(run: Path) -> Path:
+    adapter = run / ADAPTER
+    if not adapter.is_file():
+        raise BadInput(f"{adapter} does not exist; make it with `salesman train export {run} --to gguf`.")
+    return adapter
 
 
 def sha256_of(path: Path) -> str:
@@ -115,26 +129,42 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@dataclass(frozen=True)
+class _Held:
+    """What a run's calls were held with: the model's label as in records, its adapter's path, and whether it thought."""
+
+    label: str
+    adapter: str
+    think: bool
+
+    def __str__(self) -> str:
+        return f"{self.label}, {'thinking' if self.think else 'not thinking'}"
+
+
 def _of_these(base: str, candidate: str, sha256: str, settings: Settings) -> Iterator[Condition]:
     """Yield whether the calls were held with what is served, and with the adapter that would be."""
-    served = served_adapter(settings.home, settings.llm)
-    wanted = model_label(settings.model_copy(update={"llm_adapter": served}))
-    held = _held_with(base)[0]
-    yield Condition("base is served", held == wanted, f"calls with {held}; served is {wanted}", {})
+    now = served(settings.home, settings.llm)
+    wanted = _Held(_label(settings, now.adapter), now.adapter, now.think)
+    held = _held_with(base)
+    same = (held.label, held.think) == (wanted.label, wanted.think)
+    yield Condition("base is served", same, f"calls with {held}; served is {wanted}", {})
 
-    held, adapter = _held_with(candidate)
-    same = adapter is not None and adapter.is_file() and sha256_of(adapter) == sha256
-    fits = held == model_label(settings.model_copy(update={"llm_adapter": str(adapter)}))
-    told = f"calls with {held}" + ("" if same else f", not with the adapter {sha256[:16]}")
-    yield Condition("candidate is this adapter", same and fits, told if fits else f"{told}; served is {wanted}", {})
+    held = _held_with(candidate)
+    wanted = _Held(_label(settings, held.adapter), held.adapter, held.think)
+    same = Path(held.adapter).is_file() and sha256_of(Path(held.adapter)) == sha256 and held == wanted
+    told = "" if same else f", not with {settings.llm} and the adapter {sha256[:16]}"
+    yield Condition("candidate is this adapter", same, f"calls with {held}{told}", {})
 
 
-def _held_with(named: str) -> tuple[str, Path | None]:
-    """Return the model that a run's calls were held with, and the adapter that its variant named."""
+def _held_with(named: str) -> _Held:
     run = variant_of(named)
     asked, name = run.about["asked"], run.results[0]["variant"]
     variant = next(one for one in asked["variants"] if one["name"] == name)
-    return asked["models"][name], Path(variant["adapter"]) if variant.get("adapter") else None
+    return _Held(asked["models"][name], variant["adapter"], bool(variant["think"] or asked["think"]))
+
+
+def _label(settings: Settings, adapter: str) -> str:
+    return model_label(settings.model_copy(update={"llm_adapter": adapter}))
 
 
 def _keep(adapter: Path, target: Path) -> None:

@@ -64,12 +64,12 @@ def promote(
 
     settings, who = get_settings(), by or _user()
     if rollback:
-        say(f"served from the next start on: {roll_back(settings, by=who, why=why) or f'{settings.llm} alone'}")
+        say(f"served from the next start on: {roll_back(settings, by=who, why=why).adapter or f'{settings.llm} alone'}")
         return
     if run is None or bool(runs) == bool(base and candidate) or (runs and (base or candidate)):
         raise BadInput("Name a training run, and either --base and --candidate, or --runs; or give --rollback.")
     if runs:
-        base, candidate = hold_both(run, runs, campaign=campaign, trials=trials)
+        base, candidate = hold_both(run, runs, settings, campaign=campaign, trials=trials)
     found = decide(run, base, candidate, settings, by=who, why=why)
     for line in condition_lines(found):
         say(line)

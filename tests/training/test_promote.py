@@ -16,7 +16,7 @@ from evaluation.runs.runner import Order
 from evaluation.scenarios.loading import split_ids
 from evaluation.scenarios.scenario_set import ScenarioSet
 from graph.errors import BadInput
-from graph.served import PROMOTIONS, promoted, served_adapter
+from graph.served import PROMOTIONS, Served, promoted, served
 from graph.settings import Settings, get_settings
 from tests.evaluation import made_calls as made
 from training import promote as promoting
@@ -49,13 +49,17 @@ def call(variant: str, scenario: str, trial: int, won: bool) -> CallResult:
     return made.result(turns, variant=variant, scenario=scenario, trial=trial)
 
 
-def held(folder: Path, wins: int, adapter: str = "", model: str = MODEL) -> str:
+def held(folder: Path, wins: int, adapter: str = "", model: str = MODEL, think: bool = False) -> str:
     """Write a run of sixteen calls whose first `wins` scenarios are won."""
     label = f"{model} + {Path(adapter).name}" if adapter else model
     results = [call("agent", name, trial, place < wins) for place, name in enumerate(TEST) for trial in range(2)]
-    variants = [{"name": "agent", "adapter": adapter}]
-    scenarios = [made.scenario(name) for name in TEST]
-    made.run_folder(folder, results, scenarios, gate=HASH, variants=variants, models={"agent": label})
+    asked = {
+        "variants": [{"name": "agent", "adapter": adapter, "think": think}],
+        "models": {"agent": label},
+        "think": False,
+        "gate": HASH,
+    }
+    made.run_folder(folder, results, [made.scenario(name) for name in TEST], **asked)
     return str(folder)
 
 
@@ -68,8 +72,7 @@ def trained(folder: Path, content: str = "better") -> Path:
 def promote_better(tmp_path: Path, settings: Settings, name: str = "first") -> str:
     """Promote a candidate that wins seven of eight scenarios where what is served wins one; return the adapter's hash."""
     run = trained(tmp_path / name / "run", name)
-    served = served_adapter(settings.home, settings.llm)
-    base = held(tmp_path / name / "base", 1, served)
+    base = held(tmp_path / name / "base", 1, served(settings.home, settings.llm).adapter)
     candidate = held(tmp_path / name / "candidate", 7, str(run / "adapter.gguf"))
     found = promote(run, base, candidate, settings, by="ann", why=f"wins more: {name}")
     assert [condition.name for condition in found if not condition.passed] == []
@@ -78,7 +81,7 @@ def promote_better(tmp_path: Path, settings: Settings, name: str = "first") -> s
 
 def test_what_passes_is_served_and_recorded(tmp_path: Path, settings: Settings) -> None:
     sha256 = promote_better(tmp_path, settings)
-    adapter = Path(served_adapter(settings.home, MODEL))
+    adapter = Path(served(settings.home, MODEL).adapter)
     assert adapter.read_text() == "first"
     (line,) = (settings.home / PROMOTIONS).read_text().splitlines()
     record = json.loads(line)
@@ -92,13 +95,13 @@ def test_what_passes_is_served_and_recorded(tmp_path: Path, settings: Settings) 
 
 def test_an_adapter_is_served_with_its_own_model_alone(tmp_path: Path, settings: Settings) -> None:
     promote_better(tmp_path, settings)
-    assert served_adapter(settings.home, "another") == ""
+    assert served(settings.home, "another").adapter == ""
 
 
 def test_the_served_adapter_outlives_its_runs_folder(tmp_path: Path, settings: Settings) -> None:
     promote_better(tmp_path, settings)
     (tmp_path / "first" / "run" / "adapter.gguf").write_text("trained anew")
-    assert Path(served_adapter(settings.home, MODEL)).read_text() == "first"
+    assert Path(served(settings.home, MODEL).adapter).read_text() == "first"
 
 
 def test_what_the_gate_refuses_changes_nothing(tmp_path: Path, settings: Settings) -> None:
@@ -114,6 +117,7 @@ def test_what_the_gate_refuses_changes_nothing(tmp_path: Path, settings: Setting
     [
         ({"adapter": "other.gguf"}, {}, "base is served"),
         ({"model": "another"}, {}, "base is served"),
+        ({"think": True}, {}, "base is served"),
         ({}, {"adapter": ""}, "candidate is this adapter"),
         ({}, {"adapter": "other.gguf"}, "candidate is this adapter"),
         ({}, {"model": "another"}, "candidate is this adapter"),
@@ -133,7 +137,7 @@ def test_calls_of_other_models_decide_nothing(
     )
     found = promote(run, *runs, settings, by="ann", why="")
     assert [condition.name for condition in found if not condition.passed] == [refused]
-    assert served_adapter(settings.home, MODEL) == ""
+    assert served(settings.home, MODEL).adapter == ""
 
 
 def test_the_base_of_the_next_promotion_is_what_was_promoted(tmp_path: Path, settings: Settings) -> None:
@@ -147,8 +151,8 @@ def test_the_base_of_the_next_promotion_is_what_was_promoted(tmp_path: Path, set
 def test_rolling_back_goes_one_step_each_and_is_recorded(tmp_path: Path, settings: Settings) -> None:
     promote_better(tmp_path, settings, "first")
     promote_better(tmp_path, settings, "second")
-    assert Path(roll_back(settings, by="bob", why="complaints")).read_text() == "first"
-    assert roll_back(settings, by="bob", why="more complaints") == ""
+    assert Path(roll_back(settings, by="bob", why="complaints").adapter).read_text() == "first"
+    assert roll_back(settings, by="bob", why="more complaints") == Served()
     actions = [json.loads(line)["action"] for line in (settings.home / PROMOTIONS).read_text().splitlines()]
     assert actions == ["promote", "promote", "rollback", "rollback"]
     with pytest.raises(BadInput, match="Nothing is promoted"):
@@ -175,7 +179,7 @@ def test_killed_before_the_record_the_old_one_is_served(
         patch.setattr(promoting, "append_line", killed)
         with pytest.raises(KeyboardInterrupt):
             promote_better(tmp_path, settings, "second")
-    assert Path(served_adapter(settings.home, MODEL)).read_text() == "first"
+    assert Path(served(settings.home, MODEL).adapter).read_text() == "first"
 
 
 def test_killed_within_the_record_the_old_one_is_served_and_the_next_line_is_whole(
@@ -184,35 +188,52 @@ def test_killed_within_the_record_the_old_one_is_served_and_the_next_line_is_who
     promote_better(tmp_path, settings, "first")
     with (settings.home / PROMOTIONS).open("a") as file:
         file.write('{"action": "promote", "model": "fake/echo", "adapter": "served/hal')
-    assert Path(served_adapter(settings.home, MODEL)).read_text() == "first"
+    assert Path(served(settings.home, MODEL).adapter).read_text() == "first"
     promote_better(tmp_path, settings, "second")
-    assert Path(served_adapter(settings.home, MODEL)).read_text() == "second"
+    assert Path(served(settings.home, MODEL).adapter).read_text() == "second"
 
 
 def test_a_damaged_record_is_told_with_its_line(settings: Settings) -> None:
     settings.home.mkdir()
     (settings.home / PROMOTIONS).write_text('{"model": "fake/echo", "action": "promote", "adapter": "x"}\nnonsense\n')
     with pytest.raises(BadInput, match="line 2: no record of a promotion"):
-        served_adapter(settings.home, MODEL)
+        served(settings.home, MODEL)
 
 
-@pytest.mark.parametrize(
-    ("passed", "model", "served"), [(True, MODEL, True), (False, MODEL, False), (True, "other", False)]
-)
-def test_a_shipped_adapter_is_served_only_if_it_passed_and_fits(
-    tmp_path: Path, passed: bool, model: str, served: bool
+def test_an_adapter_that_passed_thinking_is_served_thinking(tmp_path: Path, settings: Settings) -> None:
+    run = trained(tmp_path / "run")
+    base, candidate = held(tmp_path / "b", 1), held(tmp_path / "c", 7, str(run / "adapter.gguf"), think=True)
+    found = promote(run, base, candidate, settings, by="ann", why="")
+    assert all(condition.passed for condition in found)
+    assert served(settings.home, MODEL).think is True
+
+
+def ships(folder: Path, model: str = MODEL, passed: bool = True, **recipe: Any) -> Path:
+    trained(folder / "persuader")
+    about = {"base": {"name": model}, "recipe": recipe, "gate": {"passed": passed}}
+    (folder / "persuader" / "run.json").write_text(json.dumps(about))
+    return folder
+
+
+@pytest.mark.parametrize(("model", "passed"), [(MODEL, False), ("other", True)])
+def test_a_shipped_adapter_that_did_not_pass_or_fits_another_model_is_not_served(
+    tmp_path: Path, model: str, passed: bool
 ) -> None:
-    folder = trained(tmp_path / "adapters" / "persuader")
-    (folder / "run.json").write_text(json.dumps({"model": model, "gate": {"passed": passed}}))
-    found = served_adapter(tmp_path / "home", MODEL, tmp_path / "adapters")
-    assert found == (str(folder / "adapter.gguf") if served else "")
+    assert served(tmp_path / "home", MODEL, ships(tmp_path / "adapters", model, passed)) == Served()
+
+
+@pytest.mark.parametrize("think", [True, False])
+def test_a_shipped_adapter_that_passed_is_served_as_it_was_trained(tmp_path: Path, think: bool) -> None:
+    folder = ships(tmp_path / "adapters", think=think)
+    assert served(tmp_path / "home", MODEL, folder) == Served(str(folder / "persuader" / "adapter.gguf"), think)
 
 
 def test_what_was_promoted_here_comes_before_what_ships(tmp_path: Path, settings: Settings) -> None:
-    folder = trained(tmp_path / "adapters" / "persuader")
-    (folder / "run.json").write_text(json.dumps({"model": MODEL, "gate": {"passed": True}}))
+    folder = ships(tmp_path / "adapters")
     promote_better(tmp_path, settings)
-    assert Path(served_adapter(settings.home, MODEL, tmp_path / "adapters")).read_text() == "first"
+    assert Path(served(settings.home, MODEL, folder).adapter).read_text() == "first"
+    roll_back(settings, by="bob", why="")
+    assert served(settings.home, MODEL, folder).adapter == str(folder / "persuader" / "adapter.gguf")
 
 
 def test_an_adapter_that_is_not_exported_is_refused(tmp_path: Path, settings: Settings) -> None:
@@ -220,8 +241,9 @@ def test_an_adapter_that_is_not_exported_is_refused(tmp_path: Path, settings: Se
         promote(tmp_path, "base", "candidate", settings, by="ann", why="")
 
 
+@pytest.mark.parametrize("think", [True, False])
 def test_both_kinds_of_calls_are_held_with_the_agent_as_served_and_with_the_adapter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, think: bool
 ) -> None:
     from evaluation.runs import runner
 
@@ -238,11 +260,32 @@ def test_both_kinds_of_calls_are_held_with_the_agent_as_served_and_with_the_adap
 
     monkeypatch.setattr(runner, "run", hold)
     run = trained(tmp_path / "run")
-    base, candidate = hold_both(run, tmp_path / "calls", campaign="lantern_local", trials=2)
+    (run / "run.json").write_text(json.dumps({"recipe": {"think": think}}))
+    base, candidate = hold_both(run, tmp_path / "calls", get_settings(), campaign="lantern_local", trials=2)
     assert (base, candidate) == (f"{tmp_path / 'calls'}:served", f"{tmp_path / 'calls'}:candidate")
     (order,) = orders
     assert [variant.adapter for variant in order.variants] == ["", str(run / "adapter.gguf")]
+    assert [variant.think for variant in order.variants] == [False, think]
     assert (order.split, order.trials, order.gate) == ("test", 2, HASH)
+
+
+@pytest.mark.parametrize(
+    ("missing", "url", "told"),
+    [
+        ("adapter.gguf", "", "train export"),
+        ("run.json", "", "no training run"),
+        ("", "http://x/v1", "unset SALESMAN_LLM_BASE_URL"),
+    ],
+)
+def test_no_call_is_held_for_what_cannot_be_promoted(tmp_path: Path, missing: str, url: str, told: str) -> None:
+    run = trained(tmp_path / "run")
+    (run / "run.json").write_text('{"recipe": {}}')
+    if missing:
+        (run / missing).unlink()
+    settings = get_settings().model_copy(update={"llm_base_url": url})
+    with pytest.raises(BadInput, match=told):
+        hold_both(run, tmp_path / "calls", settings)
+    assert not (tmp_path / "calls").exists()
 
 
 app = typer.Typer()
@@ -257,10 +300,10 @@ def test_the_command_refuses_with_exit_code_1_and_promotes_with_0(tmp_path: Path
     refused = CliRunner().invoke(app, ["promote", str(run), "--base", base, "--candidate", poor])
     assert refused.exit_code == 1
     assert "NO  success" in refused.output
-    assert served_adapter(settings.home, MODEL) == ""
+    assert served(settings.home, MODEL).adapter == ""
     done = CliRunner().invoke(app, ["promote", str(run), "--base", base, "--candidate", good, "--by", "ann"])
     assert done.exit_code == 0
-    assert served_adapter(settings.home, MODEL)
+    assert served(settings.home, MODEL).adapter
     back = CliRunner().invoke(app, ["promote", "--rollback", "--why", "complaints"])
     assert back.exit_code == 0
     assert "fake/echo alone" in back.output
