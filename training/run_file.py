@@ -148,14 +148,11 @@ def conduct(trainer: Any, run: RunFile, model: str, stopped_by: Any = None) -> N
         stopped_by: A callback whose `reason` says why it stopped the run.
     """
     policy = trainer.accelerator.unwrap_model(trainer.model)
-    peft = getattr(policy, "peft_config", {})
-    for config in peft.values():
-        config.base_model_name_or_path = model
     run.write(base=_base(policy, model), trainable=sum(p.numel() for p in policy.parameters() if p.requires_grad))
     checkpoint = run.checkpoint()
     trainer.add_callback(run)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    target = run.folder / (ADAPTER if peft else MODEL)
+    target = run.folder / (ADAPTER if hasattr(policy, "peft_config") else MODEL)
     part = target.with_name(f"{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     trainer.save_model(str(part))
@@ -163,9 +160,17 @@ def conduct(trainer: Any, run: RunFile, model: str, stopped_by: Any = None) -> N
         (part / "training_args.bin").unlink(missing_ok=True)
         # TRL's frozen copy of the adapter that the run began with.
         shutil.rmtree(part / "ref", ignore_errors=True)
+        _name_base(part / "adapter_config.json", model)
         shutil.rmtree(target, ignore_errors=True)
         part.rename(target)
         run.finish(trainer.state.global_step, getattr(stopped_by, "reason", ""))
+
+
+def _name_base(config: Path, model: str) -> None:
+    """Let an adapter name its base model as the recipe does, and not by a folder of this machine."""
+    if config.is_file():
+        content = json.loads(config.read_text(encoding="utf-8")) | {"base_model_name_or_path": model}
+        config.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def _is_main() -> bool:

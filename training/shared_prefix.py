@@ -8,6 +8,8 @@ Departures from GRPO (DeepSeekMath, arXiv 2402.03300), and from TRL:
    answer from what it makes of the prompt, not how to read the prompt. `prefix_gradient` takes the exact gradient, and reads each
    prompt once more for it.
 2. Prompts that were read for sampling are not read again for the loss as long as the weights are the same.
+3. Where one generation serves several steps, a group's completions stay together; TRL shuffles them over the steps, and each step
+   would read the prompts of all groups.
 
 One process, generation by transformers, no dropout, no gradient checkpointing.
 """
@@ -22,6 +24,7 @@ from torch import Tensor
 from transformers import DynamicCache
 from trl.models.utils import unwrap_model_for_generation
 from trl.trainer.grpo_trainer import GRPOTrainer
+from trl.trainer.utils import split_tensor_dict
 
 from graph.errors import BadInput
 from training.packed_attention import pack_attention
@@ -59,6 +62,18 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
             self._kept.clear()
             self._kept_at = self.state.global_step
         return self._kept
+
+    def _prepare_inputs(self, generation_batch: Any) -> dict[str, Any]:
+        """Return the completions of this step; TRL's method without its shuffling."""
+        if not self.model.training:  # type: ignore[union-attr]
+            prepared: dict[str, Any] = super()._prepare_inputs(generation_batch)
+            return prepared
+        parts = self.args.steps_per_generation  # type: ignore[attr-defined]
+        if self._step % (parts * self.num_iterations) == 0 or self._buffered_inputs is None:
+            made = split_tensor_dict(self._generate_and_score_completions(generation_batch), parts)
+            self._buffered_inputs = made  # type: ignore[assignment]
+        found: dict[str, Any] = self._buffered_inputs[self._step % parts]  # type: ignore[index]
+        return found
 
     def _generate_single_turn(
         self,
