@@ -102,6 +102,7 @@ def test_with_lora_the_adapter_and_the_head_learn_and_it_is_read_as_a_reward(tmp
     )
     assert good == pytest.approx(thoughtful, abs=1e-4), "thoughts are not read"
     assert -LIMIT <= bad < 0 < good <= LIMIT
+    assert reward(prompts=[prompt], completions=[said("<think>Yes, 9.</think>")]) == [-LIMIT], "nothing was said"
     elsewhere = [{"role": "system", "content": "Sell coffee."}, prompt[1]]
     assert reward(prompts=[elsewhere], completions=[said("Yes, 9.")])[0] == pytest.approx(good, abs=1e-4)
 

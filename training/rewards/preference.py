@@ -60,8 +60,8 @@ def tokens_of(tokenizer: Any, prompt: Sequence[dict[str, str]], reply: str, most
 class PreferenceReward:
     """Score a reply by a trained reward model, in standard deviations from its mean over held-out replies.
 
-    Range: -5 to 5, mostly -2 to 2; above 0: better than the replies that the model was tested on. A completion without a reply is
-    scored like any other text.
+    Range: -5 to 5, mostly -2 to 2; above 0: better than the replies that the model was tested on; -5 without a reply, which it
+    has never seen.
 
     Source: the reward model of REPO (arXiv 2510.04214), which does not say how its scores are centred; Bradley-Terry leaves their
     zero open, and REPO's formula needs one.
@@ -89,13 +89,15 @@ class PreferenceReward:
         self, prompts: Sequence[list[dict[str, str]]], completions: Sequence[Completion], **_: Any
     ) -> list[float | None]:
         """Return each reply's score."""
+        replies = [spoken.reply for spoken in spoken_of(completions)]
         texts = [
-            tokens_of(self.tokenizer, prompt, spoken.reply, self.scale["most_tokens"])
-            for prompt, spoken in zip(prompts, spoken_of(completions), strict=True)
+            tokens_of(self.tokenizer, prompt, reply, self.scale["most_tokens"])
+            for prompt, reply in zip(prompts, replies, strict=True)
         ]
         raw = raw_scores(self.model, texts, self.tokenizer.pad_token_id, batch=self.batch)
         mean, deviation = self.scale["mean"], max(self.scale["deviation"], 1e-6)
-        return [max(-LIMIT, min(LIMIT, (score - mean) / deviation)) for score in raw]
+        scores = [max(-LIMIT, min(LIMIT, (score - mean) / deviation)) for score in raw]
+        return [score if reply else -LIMIT for score, reply in zip(scores, replies, strict=True)]
 
 
 def raw_scores(model: Any, texts: Sequence[list[int]], pad: int, *, batch: int = 8) -> list[float]:

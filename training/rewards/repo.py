@@ -7,7 +7,8 @@ so that R lies between 0 and 2 R_m whatever judge and rules say, and is 0 where 
 Departures from the paper (arXiv 2510.04214):
 1. n is 1, and judge and rules give at most 1 each, where the paper has n = 100 and points: the formula is the same.
 2. R_m is the weighted sum of all other rewards of the recipe. With `preference` alone, it is the paper's reward model.
-3. The format's score counts to E: in the paper, checking the format is one of the deterministic rules.
+3. What the format's score lacks to 1 counts to E: in the paper, checking the format is one of the deterministic rules, and those
+   deduct. So E is 0, and R is R_m, for a reply in which nothing is wrong.
 4. The advantages come from groups (GRPO), not from a value model (PPO).
 """
 
@@ -19,6 +20,8 @@ from typing import Any
 N = 1.0
 ENHANCING = frozenset({"judge", "rules", "format"})
 """Names of the rewards that make up E."""
+FAULTLESS = {"format": 1.0}
+"""Score of a reply in which nothing is wrong, where it is not 0."""
 Reward = Callable[..., Any]
 
 
@@ -69,7 +72,9 @@ class RepoReward:
         weights = {part.__name__: weight for part, weight in self.parts.items()}
         rows = [dict(zip(scores, row, strict=True)) for row in zip(*scores.values(), strict=True)]
         mains = [_sum({name: row[name] for name in row if name not in ENHANCING}, weights) for row in rows]
-        enhancing = [_sum({name: row[name] for name in row if name in ENHANCING}, weights) or 0.0 for row in rows]
+        enhancing = [
+            _sum({name: _points(name, row[name]) for name in row if name in ENHANCING}, weights) or 0.0 for row in rows
+        ]
         if log_metric:
             for name, values in {**scores, "main": mains, "enhancing": enhancing}.items():
                 known = [value for value in values if value is not None]
@@ -82,6 +87,10 @@ def _called(part: Reward, **given: Any) -> Sequence[float | None]:
     scores: Any = part(**given)
     found: Sequence[float | None] = asyncio.run(scores) if inspect.iscoroutine(scores) else scores
     return found
+
+
+def _points(name: str, score: float | None) -> float | None:
+    return None if score is None else score - FAULTLESS.get(name, 0.0)
 
 
 def _sum(scores: Mapping[str, float | None], weights: Mapping[str, float]) -> float | None:

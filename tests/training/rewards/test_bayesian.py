@@ -140,6 +140,37 @@ def test_prompts_that_the_trainer_has_read_for_sampling_are_not_read_again(
     assert trainer.prefixes.read == read > 0
 
 
+@pytest.mark.parametrize("lora", [True, False])
+def test_while_training_the_priors_stay_and_the_likelihoods_follow_the_policy(
+    lora: bool, folder: dict[str, Path], tmp_path: Path
+) -> None:
+    """Completions are given: thoughts of two kinds, so that the group has something to learn."""
+
+    class Given(GRPOTrainer):  # type: ignore[misc]
+        def _generate_single_turn(self, prompt_ids: Any, *_: Any, **__: Any) -> Any:
+            return [encode(COMPLETIONS[at % 2]) for at in range(len(prompt_ids))], None
+
+    args = GRPOConfig(
+        output_dir=str(tmp_path), use_cpu=True, bf16=False, per_device_train_batch_size=2, num_generations=2, beta=0.0,
+        report_to="none", max_steps=3, logging_steps=1, learning_rate=0.05, reward_weights=[1.0, 1.0], disable_tqdm=True,
+        lr_scheduler_type="constant", save_strategy="no",
+    )  # fmt: skip
+    rows = Dataset.from_list([{"prompt": PROMPT, "reference": "That is fair."}] * 4)
+    peft = LoraConfig(r=4, target_modules="all-linear") if lora else None
+    rewards = [BayesianPrior(), BayesianLikelihood()]
+    trainer = Given(str(folder["llama"]), rewards, args, rows, processing_class=tiny_tokenizer(), peft_config=peft)
+    for reward in rewards:
+        reward.bind(trainer)
+    trainer.train()
+    logs = trainer.state.log_history[:3]
+    reference = trainer_of(folder["llama"], tmp_path, lora=False).model
+    expected = sum(plain(reference, PROMPT, "", one) for one in (THOUGHT, "<think>price</think>")) / 2
+    assert [log["rewards/bayesian_prior/mean"] for log in logs] == pytest.approx([expected] * 3, abs=1e-4)
+    assert [log["bayesian_prior/thoughts"] for log in logs] == [1.0] * 3
+    likelihoods = [log["rewards/bayesian_likelihood/mean"] for log in logs]
+    assert abs(likelihoods[0] - likelihoods[2]) > 1e-3
+
+
 def test_the_policy_is_never_scored_in_the_references_place(folder: dict[str, Path], tmp_path: Path) -> None:
     trainer = trainer_of(folder["qwen2"], tmp_path, lora=False)
     prior = BayesianPrior()

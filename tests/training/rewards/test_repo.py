@@ -56,16 +56,21 @@ def test_every_part_is_weighted_combined_and_logged() -> None:
         Part("similarity", 1.0, 0.0, None, None): 2.0,
         Part("rules", -1.0, 0.0, -1.0, -0.5): 0.5,
         Later("judge", 0.5, None, 1.0, 1.0): 1.0,
+        Part("format", 1.0, 0.0, 1.0, 1.0): 0.25,
     }
     logged: dict[str, float] = {}
     reward = RepoReward(parts)
-    assert reward(log_metric=logged.__setitem__, completions=["a"] * 4) == [4.0, -2.0, None, 1.75]
+    assert reward(log_metric=logged.__setitem__, completions=["a"] * 4) == [4.0, -2.5, None, 1.75]
     assert logged["repo/preference"] == pytest.approx(1 / 3)
     assert logged["repo/judge"] == pytest.approx(2.5 / 3)
+    assert logged["repo/format"] == 0.75
     assert logged["repo/main"] == pytest.approx((4 - 2 + 1) / 3)
-    assert set(logged) == {
-        f"repo/{name}" for name in ("preference", "similarity", "rules", "judge", "main", "enhancing")
-    }
+    assert set(logged) == {f"repo/{part.__name__}" for part in parts} | {"repo/main", "repo/enhancing"}
+
+
+def test_where_nothing_is_wrong_the_main_reward_stands() -> None:
+    parts = {Part("preference", -1.5): 1.0, Part("rules", 0.0): 1.0, Part("format", 1.0): 1.0}
+    assert RepoReward(parts)(completions=["a"]) == [-1.5]
 
 
 def test_the_trainer_is_handed_on() -> None:
