@@ -40,6 +40,12 @@ def settings() -> Settings:
     return get_settings()
 
 
+@pytest.fixture
+def open_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let everything pass, where the gate is not what is tested: it takes a second."""
+    monkeypatch.setattr(promoting, "decide", lambda *_: [])
+
+
 def call(variant: str, scenario: str, trial: int, won: bool) -> CallResult:
     outcome = "won" if won else "declined"
     turns = [
@@ -93,11 +99,13 @@ def test_what_passes_is_served_and_recorded(tmp_path: Path, settings: Settings) 
     assert record["at"].startswith("20")
 
 
+@pytest.mark.usefixtures("open_gate")
 def test_an_adapter_is_served_with_its_own_model_alone(tmp_path: Path, settings: Settings) -> None:
     promote_better(tmp_path, settings)
     assert served(settings.home, "another").adapter == ""
 
 
+@pytest.mark.usefixtures("open_gate")
 def test_the_served_adapter_outlives_its_runs_folder(tmp_path: Path, settings: Settings) -> None:
     promote_better(tmp_path, settings)
     (tmp_path / "first" / "run" / "adapter.gguf").write_text("trained anew")
@@ -140,6 +148,7 @@ def test_calls_of_other_models_decide_nothing(
     assert served(settings.home, MODEL).adapter == ""
 
 
+@pytest.mark.usefixtures("open_gate")
 def test_the_base_of_the_next_promotion_is_what_was_promoted(tmp_path: Path, settings: Settings) -> None:
     promote_better(tmp_path, settings)
     run = trained(tmp_path / "second")
@@ -148,6 +157,7 @@ def test_the_base_of_the_next_promotion_is_what_was_promoted(tmp_path: Path, set
     assert [condition.name for condition in found if not condition.passed] == ["base is served"]
 
 
+@pytest.mark.usefixtures("open_gate")
 def test_rolling_back_goes_one_step_each_and_is_recorded(tmp_path: Path, settings: Settings) -> None:
     promote_better(tmp_path, settings, "first")
     promote_better(tmp_path, settings, "second")
@@ -159,6 +169,7 @@ def test_rolling_back_goes_one_step_each_and_is_recorded(tmp_path: Path, setting
         roll_back(settings, by="bob", why="")
 
 
+@pytest.mark.usefixtures("open_gate")
 def test_after_a_step_back_another_promotion_stands_on_it(tmp_path: Path, settings: Settings) -> None:
     for name in ("first", "second"):
         promote_better(tmp_path, settings, name)
@@ -167,6 +178,7 @@ def test_after_a_step_back_another_promotion_stands_on_it(tmp_path: Path, settin
     assert [record["why"] for record in promoted(settings.home, MODEL)] == ["wins more: first", "wins more: third"]
 
 
+@pytest.mark.usefixtures("open_gate")
 def test_killed_before_the_record_the_old_one_is_served(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +194,7 @@ def test_killed_before_the_record_the_old_one_is_served(
     assert Path(served(settings.home, MODEL).adapter).read_text() == "first"
 
 
+@pytest.mark.usefixtures("open_gate")
 def test_killed_within_the_record_the_old_one_is_served_and_the_next_line_is_whole(
     tmp_path: Path, settings: Settings
 ) -> None:
@@ -200,6 +213,7 @@ def test_a_damaged_record_is_told_with_its_line(settings: Settings) -> None:
         served(settings.home, MODEL)
 
 
+@pytest.mark.usefixtures("open_gate")
 def test_an_adapter_that_passed_thinking_is_served_thinking(tmp_path: Path, settings: Settings) -> None:
     run = trained(tmp_path / "run")
     base, candidate = held(tmp_path / "b", 1), held(tmp_path / "c", 7, str(run / "adapter.gguf"), think=True)
@@ -228,6 +242,7 @@ def test_a_shipped_adapter_that_passed_is_served_as_it_was_trained(tmp_path: Pat
     assert served(tmp_path / "home", MODEL, folder) == Served(str(folder / "persuader" / "adapter.gguf"), think)
 
 
+@pytest.mark.usefixtures("open_gate")
 def test_what_was_promoted_here_comes_before_what_ships(tmp_path: Path, settings: Settings) -> None:
     folder = ships(tmp_path / "adapters")
     promote_better(tmp_path, settings)
