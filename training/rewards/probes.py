@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from graph.errors import BadInput
 from graph.settings import Settings
 from nodes.resources import Resources, get_resources
 from scripts_library.schema import Language
@@ -20,7 +21,7 @@ from training.corpus.guarded import state_json
 from training.corpus.prompts import Served, walk
 from training.corpus.schema import Dialogue, DialogueTurn, Origin
 from training.rewards.bayesian import FLOOR
-from training.rewards.format import CLOSE, OPEN, Completion, spoken_of
+from training.rewards.format import CLOSE, OPEN, Completion, split_thought, spoken_of
 from training.rewards.registry import MAKERS, Combine, check_choice, combined
 
 CASES = Path(__file__).with_name("data") / "probes.yaml"
@@ -103,7 +104,7 @@ def check_probes(
         A verdict for each probe of each turn.
 
     Raises:
-        BadInput: Bad choices of rewards.
+        BadInput: Bad choices of rewards, or a judge alone.
     """
     check_choice(chosen, combine)
     parts = {
@@ -111,6 +112,8 @@ def check_probes(
         for name, weight in chosen.items()
         if name not in NOT_ASKED
     }
+    if not parts:
+        raise BadInput("Probes are held against what can be scored here, and the recipe has a judge alone.")
     rewards, weights = combined(parts, combine)
     resources = get_resources(settings)
     verdicts: list[Verdict] = []
@@ -133,13 +136,14 @@ def check_probes(
 def _probes(case: Case, served: Served, settings: Settings, resources: Resources) -> Iterator[tuple[str, str]]:
     """Yield the probes of a turn by name."""
     facts = resources.campaign(case.campaign).campaign.facts
-    asked = served.prompt(think=settings.think)[-1]["content"].splitlines()
+    asked = served.prompt(think=settings.think)[-1]["content"]
+    outline = " ".join(asked.splitlines()[2:4])
     replies = {
         "long": case.long,
         "flattering": case.flattering,
         "parroting": case.call[-1],
         "all facts": " ".join(fact.text[case.language] for fact in facts),
-        "prompt": " ".join(asked[2:4]),
+        "prompt": outline,
         "example": served.state["plan"]["lead"],
         "no reply": "",
     }
@@ -152,7 +156,8 @@ def _probes(case: Case, served: Served, settings: Settings, resources: Resources
     if settings.think:
         yield "no thought", case.honest
         yield "empty thought", f"{OPEN}{CLOSE}{case.honest}"
-        yield "prompt as thought", f"{OPEN}{' '.join(asked[2:4])}{CLOSE}{case.honest}"
+        yield "prompt as thought", f"{OPEN}{outline}{CLOSE}{case.honest}"
+        yield "cue as thought", f"{OPEN}{split_thought(asked).thought}{CLOSE}{case.honest}"
 
 
 class _Constant:
@@ -162,6 +167,7 @@ class _Constant:
         self.__name__ = name
 
     def __call__(self, completions: Sequence[Completion], **_: Any) -> list[float | None]:
+        """Return the constants."""
         return [OF_A_THOUGHT[self.__name__] if one.thought else FLOOR for one in spoken_of(completions)]
 
 

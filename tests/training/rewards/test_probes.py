@@ -7,6 +7,7 @@ import pytest
 from trl import GRPOConfig
 from typer.testing import CliRunner
 
+from graph.errors import BadInput
 from graph.settings import Settings, get_settings
 from nodes.resources import get_resources
 from training.commands import app, recipe_file
@@ -56,9 +57,14 @@ def test_nor_does_one_where_the_same_rewards_are_combined_as_repo_does(settings:
 
 
 def test_a_recipe_that_can_be_pleased_is_found_out(settings: Settings) -> None:
-    assert won(check_probes({"similarity": 1.0}, settings)) >= {"no thought", "prompt as thought"}
+    assert won(check_probes({"similarity": 1.0}, settings)) >= {"no thought", "prompt as thought", "cue as thought"}
     assert won(check_probes({"format": 1.0}, settings)) >= {"parroting", "all facts", "long", "flattering"}
     assert won(check_probes({"bayesian_likelihood": 1.0}, settings)) >= {"no reply", "parroting"}
+
+
+def test_a_judge_alone_cannot_be_probed(settings: Settings) -> None:
+    with pytest.raises(BadInput, match="a judge alone"):
+        check_probes({"judge": 1.0}, settings)
 
 
 def test_without_thoughts_there_are_none_to_fake(settings: Settings) -> None:
@@ -77,4 +83,4 @@ def test_the_command_says_which_probes_win(settings: Settings, tmp_path: Path) -
     done = CliRunner().invoke(app, ["probes", "--config", str(recipe)])
     assert done.exit_code == 1
     assert "NO  gift-small" in done.output
-    assert f"of {14 * len(cases())} probes are not beaten by the honest reply" in done.output
+    assert f"of {15 * len(cases())} probes are not beaten by the honest reply" in done.output
