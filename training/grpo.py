@@ -9,6 +9,7 @@ Departures from AI-Salesman (arXiv 2511.12133), which trains Qwen2.5-7B by GRPO 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +23,7 @@ from graph.settings import Settings
 from nodes.speak import ThoughtFilter
 from training.models import load_policy
 from training.monitors import DIVERSITY, CollapseMonitor, ReplyDiversity
-from training.recipes import PolicyRecipe, Weights, read_recipe
+from training.recipes import SharingRecipe, Weights, read_recipe
 from training.rewards.registry import build_rewards
 from training.run_file import RunFile, conduct
 from training.shared_prefix import SharedPrefixGRPOTrainer
@@ -32,15 +33,13 @@ COLUMNS = ("prompt", "reference", "state", "campaign", "language", "stage", "int
 
 
 @dataclass
-class GRPORecipe(PolicyRecipe):
+class GRPORecipe(SharingRecipe):
     """Our keys of a recipe for GRPO."""
 
     rewards: Weights = field(default_factory=Weights, metadata={"help": "Weight by name of a reward."})
     combine: Literal["sum", "repo"] = field(default="sum", metadata={"help": "How rewards become one."})
     reward_model: str = field(default="", metadata={"help": "Folder of the reward model, for `preference`."})
     think: bool = field(default=False, metadata={"help": "The model thinks first; the prompts must ask for it."})
-    share_prefix: bool = field(default=False, metadata={"help": "Read each prompt once; see shared_prefix.py."})
-    prefix_gradient: bool = field(default=False, metadata={"help": "With share_prefix: the exact gradient."})
     stop: Weights = field(default_factory=Weights, metadata={"help": "Limits of the collapse monitors."})
     patience: int = field(default=5, metadata={"help": "Logged steps beyond a limit that stop the run."})
 
@@ -91,9 +90,9 @@ def train_grpo(config: Path | None, arguments: Sequence[str], settings: Settings
     if run.finished:
         return run
     model, tokenizer = load_policy(recipe.model, settings, dtype=recipe.dtype, adapter=recipe.adapter)
-    cls, own = _Watched, {}
+    cls: Any = _Watched
     if recipe.share_prefix:
-        cls, own = _WatchedSharedPrefix, {"prefix_gradient": recipe.prefix_gradient}
+        cls = partial(_WatchedSharedPrefix, prefix_gradient=recipe.prefix_gradient)
     trainer = cls(
         model=model,
         reward_funcs=rewards,
@@ -102,7 +101,6 @@ def train_grpo(config: Path | None, arguments: Sequence[str], settings: Settings
         processing_class=tokenizer,
         callbacks=[monitor],
         peft_config=recipe.lora(),
-        **own,
     )
     for reward in rewards:
         if hasattr(reward, "bind"):

@@ -94,6 +94,14 @@ class PolicyRecipe:
         )
 
 
+@dataclass
+class SharingRecipe(PolicyRecipe):
+    """Keys of trainers that can read each prompt once; see `shared_prefix.py` and `shared_prefix_sft.py`."""
+
+    share_prefix: bool = field(default=False, metadata={"help": "Read what rows share once."})
+    prefix_gradient: bool = field(default=False, metadata={"help": "With share_prefix: the exact gradient."})
+
+
 def read_recipe(config: Path | None, arguments: Sequence[str], *kinds: type) -> tuple[Any, Any, Given]:
     """Read a recipe.
 

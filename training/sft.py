@@ -8,6 +8,7 @@ Departures from TeleBot (AI-Salesman's companion on data), which trains on the p
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, get_args
@@ -20,12 +21,13 @@ from graph.errors import BadInput
 from graph.settings import Settings
 from training.corpus.schema import Method
 from training.models import load_policy
-from training.recipes import PolicyRecipe, Weights, read_recipe
+from training.recipes import SharingRecipe, Weights, read_recipe
 from training.run_file import RunFile, conduct
+from training.shared_prefix_sft import SharedPrefixSFTTrainer
 
 
 @dataclass
-class SFTRecipe(PolicyRecipe):
+class SFTRecipe(SharingRecipe):
     """Our keys of a recipe for supervised fine-tuning."""
 
     mix: Weights = field(
@@ -57,7 +59,10 @@ def train_sft(config: Path | None, arguments: Sequence[str], settings: Settings)
         return run
     model, tokenizer = load_policy(recipe.model, settings, dtype=recipe.dtype, adapter=recipe.adapter)
     run.write(rows={method: sum(row["method"] == method for row in train) for method in {r["method"] for r in train}})
-    trainer = SFTTrainer(
+    cls: Any = SFTTrainer
+    if recipe.share_prefix:
+        cls = partial(SharedPrefixSFTTrainer, prefix_gradient=recipe.prefix_gradient)
+    trainer = cls(
         model=model,
         args=arguments_of_trl,
         train_dataset=_dataset(train),

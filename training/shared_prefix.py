@@ -14,23 +14,19 @@ Departures from GRPO (DeepSeekMath, arXiv 2402.03300), and from TRL:
 One process, generation by transformers, no dropout, no gradient checkpointing.
 """
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from peft import PeftModel
 from torch import Tensor
-from transformers import DynamicCache
 from trl.models.utils import unwrap_model_for_generation
 from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.utils import split_tensor_dict
 
-from graph.errors import BadInput
 from training.packed_attention import pack_attention
-from training.rewards.scoring import PrefixCache, States
-
-Ids = tuple[int, ...]
+from training.prompt_rows import cache_of, check_sharing, padded, prompts_of, rest_of
+from training.rewards.scoring import PrefixCache
 
 
 class SharedPrefixGRPOTrainer(GRPOTrainer):
@@ -47,7 +43,7 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
 
     def __init__(self, *args: Any, prefix_gradient: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _check(self)
+        check_sharing(self)
         policy: Any = self.accelerator.unwrap_model(self.model)
         pack_attention(policy.get_base_model() if isinstance(policy, PeftModel) else policy)
         self.prefix_gradient = prefix_gradient
@@ -84,12 +80,12 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
         has_tool_images: bool = False,
     ) -> tuple[list[list[int]], None]:
         prompts = [tuple(ids) for ids in prompt_ids]
-        ids, mask = _padded(prompts, self._tokenizer.pad_token_id, self.accelerator.device)
+        ids, mask = padded(prompts, self._tokenizer.pad_token_id, self.accelerator.device)
         with torch.no_grad(), self._unwrapped() as model:
             drawn = model.generate(
                 input_ids=ids,
                 attention_mask=mask,
-                past_key_values=_cache(self.prefixes, model, prompts),
+                past_key_values=cache_of(self.prefixes, model, prompts),
                 generation_config=self.generation_config,
             )
         return [self._ended(row) for row in drawn[:, ids.size(1) :].tolist()], None
@@ -107,7 +103,7 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
     ) -> tuple[Tensor, Tensor | None, None]:
         """Return log-probabilities (B, T) and entropies (B, T) of the last T tokens of (B, P + T) ones."""
         before = input_ids.size(1) - logits_to_keep
-        prompts = _prompts(input_ids[:, :before], attention_mask[:, :before])
+        prompts = prompts_of(input_ids[:, :before], attention_mask[:, :before])
         through = self.prefix_gradient and torch.is_grad_enabled()
         kept = PrefixCache(keep=len(prompts)) if through else self._prefixes_of(model)
         found = []
@@ -116,18 +112,8 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
             ids, mask = input_ids[rows], attention_mask[rows]
             with self.accelerator.autocast():
                 with torch.set_grad_enabled(through):
-                    cache = _cache(kept, model, prompts[rows], before)
-                # The prompt's last token is read again with each row: from it the first token is drawn.
-                found.append(
-                    model(
-                        input_ids=ids[:, before - 1 : -1],
-                        attention_mask=mask[:, :-1],
-                        position_ids=(mask.cumsum(-1) - 1).clamp(min=0)[:, before - 1 : -1],
-                        past_key_values=cache,
-                        shift_labels=ids[:, before:].masked_fill(mask[:, before:] == 0, -100),
-                        fused_lm_head=True,
-                    )
-                )
+                    cache = cache_of(kept, model, prompts[rows], before)
+                found.append(model(**rest_of(ids, mask, before, cache), fused_lm_head=True))
         logps = torch.cat([output.log_probs for output in found])
         return logps, torch.cat([output.entropy for output in found]) if compute_entropy else None, None
 
@@ -153,58 +139,3 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
         """Return a completion up to and including its end-of-turn token."""
         end = next((at for at, token in enumerate(ids) if token in self.eos_token_ids), len(ids))
         return ids[: end + 1]
-
-
-def _check(trainer: Any) -> None:
-    args = trainer.args
-    dropout = any(isinstance(module, torch.nn.Dropout) and module.p > 0 for module in trainer.model.modules())
-    layers = getattr(trainer.model.config, "layer_types", None) or ["full_attention"]
-    wrong = {
-        "several processes": trainer.accelerator.num_processes > 1,
-        "use_vllm": args.use_vllm,
-        "use_transformers_continuous_batching": args.use_transformers_continuous_batching,
-        "gradient_checkpointing": args.gradient_checkpointing,
-        "dropout (set lora_dropout to 0)": dropout,
-        f"attention of the kind {layers[0]}": set(layers) != {"full_attention"},
-    }
-    found = [name for name, here in wrong.items() if here]
-    if found:
-        raise BadInput(
-            f"share_prefix does not go with {' and '.join(found)}; change that, or set share_prefix to false."
-        )
-
-
-def _prompts(ids: Tensor, mask: Tensor) -> list[Ids]:
-    return [tuple(row[kept].tolist()) for row, kept in zip(ids, mask.bool(), strict=True)]
-
-
-def _padded(prompts: Sequence[Ids], pad: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return prompts padded on the left (B, P), and their mask."""
-    width = max(map(len, prompts))
-    ids = torch.tensor([[pad] * (width - len(prompt)) + list(prompt) for prompt in prompts], device=device)
-    mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
-    return ids, mask
-
-
-def _cache(kept: PrefixCache, model: Any, prompts: Sequence[Ids], width: int = 0) -> DynamicCache:
-    """Return the states of prompts, without each one's last token, in rows padded on the left.
-
-    Args:
-        kept: Where states of distinct prompts lie or are put.
-        model: That reads them.
-        prompts: Of the rows; may repeat.
-        width: Tokens to which prompts are padded; by default those of the longest one.
-    """
-    width = (width or max(map(len, prompts))) - 1
-    states = {prompt: _wide(kept.states(model, prompt[:-1]), width) for prompt in dict.fromkeys(prompts)}
-    layers = zip(*(states[prompt] for prompt in prompts), strict=True)
-    return DynamicCache([(torch.cat([k for k, _ in layer]), torch.cat([v for _, v in layer])) for layer in layers])
-
-
-def _wide(states: States, width: int) -> States:
-    """Put zeros before keys and values, up to so many tokens; the mask hides them."""
-    missing = width - states[0][0].size(-2)
-    if missing == 0:
-        return states
-    pad = (0, 0, missing, 0)
-    return tuple((torch.nn.functional.pad(k, pad), torch.nn.functional.pad(v, pad)) for k, v in states)
