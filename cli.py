@@ -19,6 +19,7 @@ from graph.errors import SalesmanError
 from graph.settings import get_settings
 from graph.terminal import dump, note, say
 from scripts_library.commands import app as scripts_app
+from training.commands import app as train_app
 from ui import commands as ui_commands
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ app.add_typer(scripts_app, name="scripts")
 app.add_typer(ui_commands.users, name="users")
 app.add_typer(models_app, name="models")
 app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(train_app, name="train")
 app.command()(calls.show)
 app.command()(calls.export)
 app.command()(desk_commands.outcomes)
