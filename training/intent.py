@@ -131,11 +131,10 @@ def divide(examples: Sequence[Example], share: float, most: int) -> tuple[list[E
     """
     most = min(most or len(examples), len(examples))
     used = [examples[place * len(examples) // most] for place in range(most)]
-    train: list[Example] = []
-    held_back: list[Example] = []
-    for one in used:
-        drawn = int(hashlib.sha256((one.group or one.text).encode()).hexdigest()[:8], 16) / 16**8
-        (held_back if drawn < share else train).append(one)
+    calls = sorted({one.group or one.text for one in used}, key=lambda name: hashlib.sha256(name.encode()).digest())
+    apart = set(calls[: round(share * len(calls))])
+    train = [one for one in used if (one.group or one.text) not in apart]
+    held_back = [one for one in used if (one.group or one.text) in apart]
     if len(train) < FEWEST or not held_back or len({one.intent for one in train}) < 2:
         raise BadInput(
             f"{len(train)} examples to learn from and {len(held_back)} to calibrate by are too few; expected at least "
