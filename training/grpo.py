@@ -23,7 +23,7 @@ from graph.settings import Settings
 from nodes.speak import ThoughtFilter
 from training.models import load_policy
 from training.monitors import DIVERSITY, CollapseMonitor, ReplyDiversity
-from training.recipes import SharingRecipe, Weights, read_recipe
+from training.recipes import SharingRecipe, Weights, built, read_recipe
 from training.rewards.registry import build_rewards
 from training.run_file import RunFile, conduct
 from training.shared_prefix import SharedPrefixGRPOTrainer
@@ -93,7 +93,8 @@ def train_grpo(config: Path | None, arguments: Sequence[str], settings: Settings
     cls: Any = _Watched
     if recipe.share_prefix:
         cls = partial(_WatchedSharedPrefix, prefix_gradient=recipe.prefix_gradient)
-    trainer = cls(
+    trainer = built(
+        cls,
         model=model,
         reward_funcs=rewards,
         args=arguments_of_trl,

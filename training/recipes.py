@@ -8,7 +8,7 @@ a run goes to `runs/<name of the recipe>`, so that one recipe can name the resul
 import json
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -137,6 +137,24 @@ def read_recipe(config: Path | None, arguments: Sequence[str], *kinds: type) -> 
     except (ValueError, TypeError, ImportError) as error:
         raise BadInput(f"{where}: {' '.join(str(error).split())}") from error
     return ours, theirs, given
+
+
+def built(make: Callable[..., Any], **given: Any) -> Any:
+    """Build a trainer.
+
+    Args:
+        make: Its class.
+        given: Its arguments.
+
+    Raises:
+        BadInput: It refuses what the recipe asks for.
+    """
+    try:
+        return make(**given)
+    except ModuleNotFoundError:
+        raise
+    except (ValueError, ImportError) as error:
+        raise BadInput(f"The recipe cannot be trained: {' '.join(str(error).split())}") from error
 
 
 def machine_defaults(given: Mapping[str, Any], known: Sequence[str]) -> Given:

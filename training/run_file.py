@@ -11,12 +11,14 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
+from filelock import FileLock, Timeout
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from graph.errors import BadInput
@@ -146,12 +148,42 @@ def conduct(trainer: Any, run: RunFile, model: str, stopped_by: Any = None) -> N
         run: Its record.
         model: Name of the base model, by which a result finds it on another machine.
         stopped_by: A callback whose `reason` says why it stopped the run.
+
+    Raises:
+        BadInput: Another process trains this very run.
     """
+    with _alone(run.folder):
+        _conduct(trainer, run, model, stopped_by)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    if not _is_main():
+        yield
+        return
+    lock = FileLock(folder / "run.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise BadInput(f"Run {folder} is being trained by another process; wait for it, or end it.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _conduct(trainer: Any, run: RunFile, model: str, stopped_by: Any) -> None:
     policy = trainer.accelerator.unwrap_model(trainer.model)
     run.write(base=_base(policy, model), trainable=sum(p.numel() for p in policy.parameters() if p.requires_grad))
     checkpoint = run.checkpoint()
     trainer.add_callback(run)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    before = TrainerState.load_from_json(str(checkpoint / STATE)) if checkpoint else TrainerState()
+    if checkpoint and before.global_step >= before.max_steps:
+        # Killed after its last step: transformers would take another one.
+        trainer._load_from_checkpoint(str(checkpoint))
+        trainer.state = before
+    else:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     target = run.folder / (ADAPTER if hasattr(policy, "peft_config") else MODEL)
     part = target.with_name(f"{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)

@@ -21,7 +21,7 @@ from graph.errors import BadInput
 from graph.settings import Settings
 from training.corpus.schema import Method
 from training.models import load_policy
-from training.recipes import SharingRecipe, Weights, read_recipe
+from training.recipes import SharingRecipe, Weights, built, read_recipe
 from training.run_file import RunFile, conduct
 from training.shared_prefix_sft import SharedPrefixSFTTrainer
 
@@ -62,7 +62,8 @@ def train_sft(config: Path | None, arguments: Sequence[str], settings: Settings)
     cls: Any = SFTTrainer
     if recipe.share_prefix:
         cls = partial(SharedPrefixSFTTrainer, prefix_gradient=recipe.prefix_gradient)
-    trainer = cls(
+    trainer = built(
+        cls,
         model=model,
         args=arguments_of_trl,
         train_dataset=_dataset(train),

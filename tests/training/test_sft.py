@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 from safetensors.torch import load_file
-from trl import SFTConfig
+from trl import SFTConfig, SFTTrainer
 
 from graph.errors import BadInput
 from graph.settings import Settings
@@ -97,8 +98,6 @@ def test_a_run_that_was_killed_goes_on_with_the_same_command_and_ends_as_if_it_h
         return step(self, *args, **kwargs)
 
     with monkeypatch.context() as patched, pytest.raises(Killed):
-        from trl.trainer.sft_trainer import SFTTrainer
-
         step = SFTTrainer.training_step
         patched.setattr(SFTTrainer, "training_step", dies)
         train_sft(recipe, [], Settings())
@@ -111,6 +110,25 @@ def test_a_run_that_was_killed_goes_on_with_the_same_command_and_ends_as_if_it_h
     whole, resumed = weights(tmp_path / "whole", ADAPTER), weights(tmp_path / "out", ADAPTER)
     assert all(torch.allclose(whole[name], resumed[name], atol=1e-6) for name in whole)
     assert all(value.abs().max() > 0 for value in resumed.values())
+
+
+def test_a_run_killed_after_its_last_step_only_keeps_its_result_when_it_is_run_again(
+    tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = SFTTrainer.save_model
+
+    def dies(self: Any, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        if not _internal_call:
+            raise Killed
+        save(self, output_dir, _internal_call)
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(SFTTrainer, "save_model", dies)
+        train_sft(recipe, [], Settings())
+    run = train_sft(recipe, [], Settings())
+    assert run.about["steps"] == 4
+    last = load_file(tmp_path / "out" / "checkpoint-4" / "adapter_model.safetensors")
+    assert all(value.equal(last[name]) for name, value in weights(tmp_path / "out", ADAPTER).items())
 
 
 def test_a_finished_run_is_left_alone_and_another_recipe_needs_another_folder(tmp_path: Path, recipe: Path) -> None:
@@ -132,6 +150,19 @@ def test_training_goes_on_from_an_adapter(tmp_path: Path, recipe: Path) -> None:
     assert config["base_model_name_or_path"] == str(tmp_path / "base")
     with pytest.raises(BadInput, match="is no PEFT folder"):
         train_sft(recipe, ["--adapter", str(tmp_path), "--output_dir", str(tmp_path / "no")], Settings())
+
+
+def test_what_the_trainer_refuses_is_one_line(recipe: Path) -> None:
+    with pytest.raises(BadInput, match=r"cannot be trained: Target modules .*nothing.* not found") as caught:
+        train_sft(recipe, ["--lora_target_modules", "nothing"], Settings())
+    assert "\n" not in str(caught.value)
+
+
+def test_two_processes_do_not_train_one_run(tmp_path: Path, recipe: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with FileLock(tmp_path / "out" / "run.lock"), pytest.raises(BadInput, match="is being trained by another process"):
+        train_sft(recipe, [], Settings())
+    assert train_sft(recipe, [], Settings()).finished
 
 
 def test_a_row_of_a_test_dialogue_is_refused(tmp_path: Path, recipe: Path) -> None:
