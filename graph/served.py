@@ -4,6 +4,7 @@
 to is what is served, so no second file can disagree with it. This module imports nothing of the project but errors.
 """
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,3 +74,15 @@ def promoted(home: Path, model: str) -> list[dict[str, Any]]:
                 f"{path}, line {number}: no record of a promotion ({type(error).__name__}); mend or remove the line."
             ) from error
     return standing
+
+
+def sha256_of(adapter: Path) -> str:
+    """Return an adapter's SHA-256, by which runs and promotions know it.
+
+    Raises:
+        BadInput: No such file.
+    """
+    if not adapter.is_file():
+        raise BadInput(f"Adapter {adapter} does not exist; expected a GGUF file.")
+    with adapter.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,7 +4,6 @@ The adapter is copied under its own hash before the record's line is written, an
 (`graph/served.py`): killed at any moment, either the old one is served or the new one, whole.
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -19,9 +18,8 @@ from evaluation.report.gate import Condition, decide, variant_of
 from evaluation.runs.commands import GATE
 from evaluation.runs.store import append_line
 from graph.errors import BadInput
-from graph.served import ABOUT, ADAPTER, PROMOTIONS, Served, promoted, served
+from graph.served import ABOUT, ADAPTER, PROMOTIONS, Served, promoted, served, sha256_of
 from graph.settings import Settings
-from serving.chat import model_label
 
 FOLDER = "served"
 """Folder in the home where promoted adapters lie."""
@@ -123,48 +121,36 @@ def _exported(run: Path) -> Path:
     return adapter
 
 
-def sha256_of(path: Path) -> str:
-    """Return a file's SHA-256."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 @dataclass(frozen=True)
-class _Held:
-    """What a run's calls were held with: the model's label as in records, its adapter's path, and whether it thought."""
+class _With:
+    """What calls were held with, or are: the model, its adapter's SHA-256 (empty: none), and whether it thinks."""
 
-    label: str
-    adapter: str
+    model: str
+    sha256: str
     think: bool
 
     def __str__(self) -> str:
-        return f"{self.label}, {'thinking' if self.think else 'not thinking'}"
+        adapter = f" with the adapter {self.sha256[:16]}" if self.sha256 else ""
+        return f"{self.model}{adapter}, {'thinking' if self.think else 'not thinking'}"
 
 
 def _of_these(base: str, candidate: str, sha256: str, settings: Settings) -> Iterator[Condition]:
     """Yield whether the calls were held with what is served, and with the adapter that would be."""
     now = served(settings.home, settings.llm)
-    wanted = _Held(_label(settings, now.adapter), now.adapter, now.think)
+    standing = _With(settings.llm, sha256_of(Path(now.adapter)) if now.adapter else "", now.think)
     held = _held_with(base)
-    same = (held.label, held.think) == (wanted.label, wanted.think)
-    yield Condition("base is served", same, f"calls with {held}; served is {wanted}", {})
+    yield Condition("base is served", held == standing, f"calls with {held}; served is {standing}", {})
 
     held = _held_with(candidate)
-    wanted = _Held(_label(settings, held.adapter), held.adapter, held.think)
-    same = Path(held.adapter).is_file() and sha256_of(Path(held.adapter)) == sha256 and held == wanted
-    told = "" if same else f", not with {settings.llm} and the adapter {sha256[:16]}"
-    yield Condition("candidate is this adapter", same, f"calls with {held}{told}", {})
+    wanted = _With(settings.llm, sha256, held.think)
+    yield Condition("candidate is this adapter", held == wanted, f"calls with {held}; this is {wanted}", {})
 
 
-def _held_with(named: str) -> _Held:
+def _held_with(named: str) -> _With:
     run = variant_of(named)
     asked, name = run.about["asked"], run.results[0]["variant"]
-    variant = next(one for one in asked["variants"] if one["name"] == name)
-    return _Held(asked["models"][name], variant["adapter"], bool(variant["think"] or asked["think"]))
-
-
-def _label(settings: Settings, adapter: str) -> str:
-    return model_label(settings.model_copy(update={"llm_adapter": adapter}))
+    think = next(variant["think"] for variant in asked["variants"] if variant["name"] == name) or asked["think"]
+    return _With(asked["models"][name].partition(" + ")[0], asked.get("adapters", {}).get(name, ""), think)
 
 
 def _keep(adapter: Path, target: Path) -> None:

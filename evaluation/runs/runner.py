@@ -35,6 +35,7 @@ from evaluation.scenarios.scenario_set import Finding, ScenarioSet
 from evaluation.scenarios.schema import Scenario
 from graph.errors import BadInput, ModelUnavailable
 from graph.records import ConversationRecord
+from graph.served import sha256_of
 from graph.session import Calls
 from graph.settings import Settings
 from scripts_library.loading import CampaignData
@@ -245,6 +246,7 @@ def _about(order: Order, chosen: Sequence[Scenario], left_out: Sequence[str], se
             "seed": order.seed,
             "gate": order.gate,
             "models": {variant.name: model_label(variant.settings(settings)) for variant in order.variants},
+            **_adapters(order, settings),
             "customer_model": settings.judge,
             "think": settings.think,
             "deadline": order.deadline,
@@ -256,6 +258,13 @@ def _about(order: Order, chosen: Sequence[Scenario], left_out: Sequence[str], se
         "at_once": order.at_once,
         "started_at": _now(),
     }
+
+
+def _adapters(order: Order, settings: Settings) -> dict[str, dict[str, str]]:
+    """Return hashes of the variants' adapters, where there are any: a run whose adapter was trained anew is another run."""
+    files = {variant.name: Path(variant.settings(settings).llm_adapter) for variant in order.variants}
+    found = {name: sha256_of(file) for name, file in files.items() if file.is_file() and not settings.llm_base_url}
+    return {"adapters": found} if found else {}
 
 
 def _hash(scenarios: Sequence[Scenario]) -> str:

@@ -16,11 +16,11 @@ from evaluation.runs.runner import Order
 from evaluation.scenarios.loading import split_ids
 from evaluation.scenarios.scenario_set import ScenarioSet
 from graph.errors import BadInput
-from graph.served import PROMOTIONS, Served, promoted, served
+from graph.served import PROMOTIONS, Served, promoted, served, sha256_of
 from graph.settings import Settings, get_settings
 from tests.evaluation import made_calls as made
 from training import promote as promoting
-from training.promote import hold_both, promote, roll_back, sha256_of
+from training.promote import hold_both, promote, roll_back
 from training.promote_commands import promote as command
 
 HASH = hashlib.sha256(GATE.read_bytes()).hexdigest()
@@ -62,6 +62,7 @@ def held(folder: Path, wins: int, adapter: str = "", model: str = MODEL, think: 
     asked = {
         "variants": [{"name": "agent", "adapter": adapter, "think": think}],
         "models": {"agent": label},
+        "adapters": {"agent": sha256_of(Path(adapter))} if adapter else {},
         "think": False,
         "gate": HASH,
     }
@@ -146,6 +147,15 @@ def test_calls_of_other_models_decide_nothing(
     found = promote(run, *runs, settings, by="ann", why="")
     assert [condition.name for condition in found if not condition.passed] == [refused]
     assert served(settings.home, MODEL).adapter == ""
+
+
+@pytest.mark.usefixtures("open_gate")
+def test_calls_of_an_adapter_that_was_trained_anew_since_decide_nothing(tmp_path: Path, settings: Settings) -> None:
+    run = trained(tmp_path / "run")
+    base, candidate = held(tmp_path / "base", 1), held(tmp_path / "candidate", 7, str(run / "adapter.gguf"))
+    (run / "adapter.gguf").write_text("trained anew")
+    found = promote(run, base, candidate, settings, by="ann", why="")
+    assert [condition.name for condition in found if not condition.passed] == ["candidate is this adapter"]
 
 
 @pytest.mark.usefixtures("open_gate")

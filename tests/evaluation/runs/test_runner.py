@@ -1,5 +1,6 @@
 """Whole runs: kept call by call, resumed with nothing done twice, and refused where they cannot be compared."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -78,6 +79,19 @@ def test_every_unit_is_held_once_and_the_folder_tells_all_that_it_stands_on(fini
         result["variant"]: result["sessions"][0]["turns"][1]["why"].get("answering") for result in done.results
     }
     assert answering == {"on": None, "off": "goals"}
+
+
+def test_a_run_knows_its_adapters_by_their_hash_and_is_another_run_with_another(
+    template_home: Path, tmp_path: Path
+) -> None:
+    adapter = tmp_path / "adapter.gguf"
+    adapter.write_text("one")
+    asked = order(variants=(Variant(name="plain"), Variant(name="tuned", adapter=str(adapter))), limit=1)
+    done = run(asked, tmp_path / "run", settings_with(template_home))
+    assert done.about["asked"]["adapters"] == {"tuned": hashlib.sha256(b"one").hexdigest()}
+    adapter.write_text("two")
+    with pytest.raises(BadInput, match="adapters"):
+        run(asked, tmp_path / "run", settings_with(template_home))
 
 
 def test_the_variants_met_the_same_customers(finished: Path) -> None:
