@@ -56,7 +56,7 @@ def trainer_of(
             "num_generations": 2,
             "max_completion_length": 6,
             "learning_rate": 0.01,
-            "max_steps": 3,
+            "max_steps": 2,
             "logging_steps": 1,
             "save_strategy": "no",
             "gradient_checkpointing": False,
@@ -231,7 +231,7 @@ def test_a_completion_ends_with_its_first_end_of_turn(tmp_path: Path) -> None:
 def test_the_seed_decides_what_is_sampled(tmp_path: Path) -> None:
     drawn = []
     for seed in (1, 1, 2):
-        ours = trainer_of(SharedPrefixGRPOTrainer, tmp_path, seed=seed, max_steps=2)
+        ours = trainer_of(SharedPrefixGRPOTrainer, tmp_path, seed=seed, max_steps=1)
         ours.train()
         drawn.append([str(completion) for completion in ours._logs["completion"]])
     assert drawn[0] == drawn[1] != drawn[2]

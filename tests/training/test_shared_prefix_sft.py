@@ -55,12 +55,16 @@ def trainer_of(cls: Any, folder: Path, kind: Kind = "qwen2", *, lora: bool = Tru
     )
 
 
-@pytest.mark.parametrize(("kind", "lora"), [("qwen2", True), ("llama", False)])
 @pytest.mark.parametrize(
-    "keys", [{}, {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 2}, {"max_length": 120}]
+    ("kind", "lora", "keys", "why"),
+    [
+        ("qwen2", True, {}, "replies of different lengths"),
+        ("llama", False, {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 2}, "micro-batches"),
+        ("qwen2", False, {"max_length": 120}, "replies that are cut short or cut off"),
+    ],
 )
 def test_training_with_exact_gradients_ends_where_trls_ends(
-    tmp_path: Path, kind: Kind, lora: bool, keys: dict[str, Any]
+    tmp_path: Path, kind: Kind, lora: bool, keys: dict[str, Any], why: str
 ) -> None:
     ours = trainer_of(SharedPrefixSFTTrainer, tmp_path, kind, lora=lora, prefix_gradient=True, **keys)
     theirs = trainer_of(SFTTrainer, tmp_path, kind, lora=lora, **keys)
@@ -69,7 +73,7 @@ def test_training_with_exact_gradients_ends_where_trls_ends(
         trainer.train()
     other = dict(theirs.model.named_parameters())
     for name, one in ours.model.named_parameters():
-        assert (one - other[name]).norm() <= 0.02 * (other[name] - before[name]).norm(), name
+        assert (one - other[name]).norm() <= 0.02 * (other[name] - before[name]).norm(), f"{name}: {why}"
     lines = [[line for line in trainer.state.log_history if "loss" in line] for trainer in (ours, theirs)]
     for name in ("loss", "grad_norm", "mean_token_accuracy", "entropy"):
         assert [line[name] for line in lines[0]] == pytest.approx([line[name] for line in lines[1]], rel=1e-3), name
