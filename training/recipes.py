@@ -23,6 +23,15 @@ from trl.scripts.utils import TrlParser
 from graph.errors import BadInput
 from training.corpus.rows import read_rows
 
+INSTEAD = {
+    "resume": "the same command goes on by itself",
+    "resume_from_checkpoint": "the same command goes on by itself",
+    "reward_weights": "write rewards: {name: weight}",
+    "model_init_kwargs": "write dtype",
+    "use_peft": "write lora_r, 0 for full fine-tuning",
+    "model_name_or_path": "write model",
+}
+"""Keys that TRL's own scripts have, and what is done here."""
 Given = dict[str, Any]
 """What a person wrote: keys as in YAML."""
 
@@ -121,6 +130,8 @@ def read_recipe(config: Path | None, arguments: Sequence[str], *kinds: type) -> 
     given = {key: value for key, value in given.items() if value is not None}
     known = sorted({entry.name for kind in kinds for entry in fields(kind) if entry.init})
     for key in given:
+        if key in INSTEAD:
+            raise BadInput(f"{where}: {key} is not used here; {INSTEAD[key]}.")
         if key not in known:
             near = get_close_matches(key, known, n=1)
             raise BadInput(f"{where}: there is no key '{key}'{f'; did you mean {near[0]}?' if near else '.'}")

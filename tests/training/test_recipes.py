@@ -38,6 +38,8 @@ def test_one_file_extends_another_and_null_unsets_a_key(tmp_path: Path) -> None:
     [
         ("lerning_rate: 1", [], r"bad\.yaml: there is no key 'lerning_rate'; did you mean learning_rate\?"),
         ("{}", ["--bta", "1"], r"there is no key 'bta'; did you mean beta\?"),
+        ("{}", ["--resume"], r"resume is not used here; the same command goes on by itself"),
+        ("reward_weights: [1, 2]", [], r"reward_weights is not used here; write rewards: \{name: weight\}"),
         ("learning_rate: fast", [], r"bad\.yaml: learning_rate: invalid float value: 'fast'"),
         ("dtype: int4", [], r"dtype: invalid choice: 'int4'"),
         ("max_steps: [1, 2]", [], r"are not used .*\['2'\]"),
