@@ -153,6 +153,8 @@ def test_an_encoder_learns_too(tmp_path: Path, recipe: Path) -> None:
     run = train_reward_model(recipe, ["--model", str(base), "--lora_r", "0", "--bf16=false"], Settings())
     assert run.about["accuracy"]["all"]["value"] == 1.0
     reward = PreferenceReward(run.folder, Settings())
+    endless = reward(prompts=[row(1, "dev")["prompt"]], completions=["Yes. " * 200])
+    assert len(endless) == 1, "what is too long is cut, not refused"
     yes, no = reward(prompts=[row(1, "dev")["prompt"]] * 2, completions=["Yes.", "No."])
     assert yes is not None
     assert no is not None

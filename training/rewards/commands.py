@@ -12,6 +12,7 @@ from graph.terminal import dump, say
 
 def probes(
     config: Annotated[str, typer.Option(metavar="FILE", help="Recipe for GRPO: a YAML file, or a shipped one's name.")],
+    campaign: Annotated[str, typer.Option("--campaign", "-c", help="Only turns of this one; by default all.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say whether hacking replies (long, flattering, parroting, …) lose against honest ones: exit code 0 if so, 1 if one wins."""
@@ -28,6 +29,7 @@ def probes(
         get_settings().model_copy(update={"think": recipe.think}),
         combine=recipe.combine,
         reward_model=Path(recipe.reward_model) if recipe.reward_model else None,
+        campaign=campaign,
     )
     won = [verdict for verdict in verdicts if not verdict.holds]
     if as_json:

@@ -43,7 +43,7 @@ def tokens_of(tokenizer: Any, prompt: Sequence[dict[str, str]], reply: str, most
         tokenizer: Of `reader_of`; with a chat template (causal models), or without (encoders: the talk and the reply as a pair).
         prompt: As in rows.
         reply: Without a thought.
-        most: Tokens; the talk loses its beginning, never the reply.
+        most: Tokens. The talk loses its beginning; a reply loses its own only where it takes more than half of them.
 
     Returns:
         Token ids, at most `most`.
@@ -54,7 +54,7 @@ def tokens_of(tokenizer: Any, prompt: Sequence[dict[str, str]], reply: str, most
         ids = tokenizer.apply_chat_template(said, tokenize=True, return_dict=True)["input_ids"]
         return list(ids[-most:])
     before = "\n".join(message["content"] for message in talk)
-    return list(tokenizer(before, reply, truncation="only_first", max_length=most)["input_ids"])
+    return list(tokenizer(before, reply, truncation="longest_first", max_length=most)["input_ids"])
 
 
 class PreferenceReward:

@@ -90,7 +90,12 @@ def cases() -> tuple[Case, ...]:
 
 
 def check_probes(
-    chosen: Mapping[str, float], settings: Settings, *, combine: Combine = "sum", reward_model: Path | None = None
+    chosen: Mapping[str, float],
+    settings: Settings,
+    *,
+    combine: Combine = "sum",
+    reward_model: Path | None = None,
+    campaign: str = "",
 ) -> list[Verdict]:
     """Score every probe and the honest reply beside it by a recipe's rewards.
 
@@ -99,14 +104,18 @@ def check_probes(
         settings: Whose library holds the bundled campaigns; with `think`, a thought comes first.
         combine: As for `build_rewards`.
         reward_model: As for `build_rewards`.
+        campaign: Only turns of this one, as a reward model knows those that it has learnt; empty: all.
 
     Returns:
         A verdict for each probe of each turn.
 
     Raises:
-        BadInput: Bad choices of rewards, or a judge alone.
+        BadInput: Bad choices of rewards, a judge alone, or a campaign without probes.
     """
     check_choice(chosen, combine)
+    known = {case.campaign for case in cases()}
+    if campaign and campaign not in known:
+        raise BadInput(f"There are no probes for campaign '{campaign}'; expected one of {', '.join(sorted(known))}.")
     parts = {
         _Constant(name) if name in OF_A_THOUGHT else MAKERS[name](settings, reward_model): weight
         for name, weight in chosen.items()
@@ -117,7 +126,7 @@ def check_probes(
     rewards, weights = combined(parts, combine)
     resources = get_resources(settings)
     verdicts: list[Verdict] = []
-    for case in cases():
+    for case in [case for case in cases() if campaign in ("", case.campaign)]:
         served = list(walk(case.dialogue(), settings))[-1]
         texts = {"honest": case.completion(case.honest, settings), **dict(_probes(case, served, settings, resources))}
         given: dict[str, Any] = {

@@ -62,6 +62,13 @@ def test_a_recipe_that_can_be_pleased_is_found_out(settings: Settings) -> None:
     assert won(check_probes({"bayesian_likelihood": 1.0}, settings)) >= {"no reply", "parroting"}
 
 
+def test_probes_can_be_those_of_one_campaign(settings: Settings) -> None:
+    verdicts = check_probes({"format": 1.0}, settings, campaign="save_the_children")
+    assert {verdict.case for verdict in verdicts} == {"gift-small", "gift-trust"}
+    with pytest.raises(BadInput, match="no probes for campaign 'tea'; expected one of lantern_local"):
+        check_probes({"format": 1.0}, settings, campaign="tea")
+
+
 def test_a_judge_alone_cannot_be_probed(settings: Settings) -> None:
     with pytest.raises(BadInput, match="a judge alone"):
         check_probes({"judge": 1.0}, settings)
