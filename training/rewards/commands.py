@@ -8,6 +8,7 @@ import typer
 
 from graph.settings import get_settings
 from graph.terminal import dump, say
+from training.extra import training_ready
 
 
 def probes(
@@ -16,21 +17,22 @@ def probes(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say whether hacking replies (long, flattering, parroting, …) lose against honest ones: exit code 0 if so, 1 if one wins."""
-    from trl.trainer.grpo_config import GRPOConfig
+    with training_ready():
+        from trl.trainer.grpo_config import GRPOConfig
 
-    from training.commands import recipe_file
-    from training.grpo import GRPORecipe
-    from training.recipes import read_recipe
-    from training.rewards.probes import check_probes
+        from training.commands import recipe_file
+        from training.grpo import GRPORecipe
+        from training.recipes import read_recipe
+        from training.rewards.probes import check_probes
 
-    recipe, _, _ = read_recipe(recipe_file(config), [], GRPORecipe, GRPOConfig)
-    verdicts = check_probes(
-        recipe.rewards,
-        get_settings().model_copy(update={"think": recipe.think}),
-        combine=recipe.combine,
-        reward_model=Path(recipe.reward_model) if recipe.reward_model else None,
-        campaign=campaign,
-    )
+        recipe, _, _ = read_recipe(recipe_file(config), [], GRPORecipe, GRPOConfig)
+        verdicts = check_probes(
+            recipe.rewards,
+            get_settings().model_copy(update={"think": recipe.think}),
+            combine=recipe.combine,
+            reward_model=Path(recipe.reward_model) if recipe.reward_model else None,
+            campaign=campaign,
+        )
     won = [verdict for verdict in verdicts if not verdict.holds]
     if as_json:
         dump([{**asdict(verdict), "holds": verdict.holds} for verdict in verdicts])
