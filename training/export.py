@@ -38,6 +38,7 @@ def export(
         BadInput: No result in the run, or one that has no such form.
     """
     target, adapter = out or run / PLACES[form], run / ADAPTER
+    _check(target, form)
     if not adapter.is_dir():
         if not (run / MODEL).is_dir():
             raise BadInput(
@@ -51,15 +52,30 @@ def export(
     if form == "peft":
         return _peft(adapter, config, target, dtype)
     if form == "gguf":
-        from transformers import AutoConfig
+        return target, write_gguf_adapter(adapter, _model_config(name, settings), target, dtype=dtype)
+    model, tokenizer = load_policy(name, settings, dtype="float32", adapter=str(adapter))
+    return _saved((model.merge_and_unload(), tokenizer), target, dtype)
 
-        model_config = AutoConfig.from_pretrained(weights_of(name, settings)).to_dict()
-        return target, write_gguf_adapter(adapter, model_config, target, dtype=dtype)
-    from peft import PeftModel
 
-    model, tokenizer = load_policy(name, settings, dtype="float32")
-    merged = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
-    return _saved((merged, tokenizer), target, dtype)
+def _check(target: Path, form: Form) -> None:
+    """Refuse to replace what no export has written."""
+    if form == "gguf":
+        foreign = target.is_dir()
+    else:
+        earlier = any((target / name).is_file() for name in (CONFIG, "config.json"))
+        foreign = target.is_file() or (target.is_dir() and any(target.iterdir()) and not earlier)
+    if foreign:
+        raise BadInput(f"{target} holds something else than an earlier export; give another --out.")
+
+
+def _model_config(name: str, settings: Settings) -> dict[str, Any]:
+    from transformers import AutoConfig
+
+    try:
+        config: dict[str, Any] = AutoConfig.from_pretrained(weights_of(name, settings)).to_dict()
+    except OSError as error:
+        raise BadInput(f"Model '{name}' cannot be read: {str(error).splitlines()[0]}; name it by --base.") from error
+    return config
 
 
 def _saved(policy: tuple[Any, Any], target: Path, dtype: Dtype) -> tuple[Path, int]:

@@ -61,6 +61,11 @@ def write_gguf_adapter(adapter: Path, model_config: Mapping[str, Any], out: Path
     import gguf
 
     config = read_adapter_config(adapter)
+    more = [name for name in ("use_dora", "lora_bias", "modules_to_save", "alpha_pattern") if config.get(name)]
+    if config.get("bias", "none") != "none":
+        more.append("bias")
+    if more:
+        raise BadInput(f"Adapter {adapter} has {', '.join(more)}, which a GGUF adapter cannot hold; train without.")
     family = FAMILIES.get(str(model_config.get("model_type")))
     if family is None:
         raise BadInput(
@@ -112,18 +117,13 @@ def read_adapter_config(adapter: Path) -> dict[str, Any]:
     """Read what PEFT says of an adapter.
 
     Raises:
-        BadInput: The folder holds no LoRA adapter, or one that is more than two matrices a layer.
+        BadInput: The folder holds no LoRA adapter.
     """
     if missing := [name for name in (CONFIG, WEIGHTS) if not (adapter / name).is_file()]:
         raise BadInput(f"{adapter} is no PEFT adapter: {' and '.join(missing)} missing.")
     config: dict[str, Any] = json.loads((adapter / CONFIG).read_text(encoding="utf-8"))
     if config.get("peft_type") != "LORA":
         raise BadInput(f"Adapter {adapter} is of type {config.get('peft_type')}; only LoRA can be exported.")
-    more = [name for name in ("use_dora", "lora_bias", "modules_to_save", "alpha_pattern") if config.get(name)]
-    if config.get("bias", "none") != "none":
-        more.append("bias")
-    if more:
-        raise BadInput(f"Adapter {adapter} has {', '.join(more)}, which a GGUF adapter cannot hold; train without.")
     return config
 
 

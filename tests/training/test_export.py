@@ -13,13 +13,15 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.modeling_gguf_pytorch_utils import LlamaTensorProcessor
+from typer.testing import CliRunner
 
 from graph.errors import BadInput
 from graph.settings import Settings, get_settings
 from serving.llama import start
 from tests.training.tiny import Kind, save_tiny
 from tests.training.unquantised import write_unquantised
-from training.export import export
+from training.commands import app
+from training.export import Form, export
 from training.gguf_lora import permute_rows
 from training.models import load_policy
 
@@ -185,6 +187,24 @@ def test_a_model_without_gguf_names_is_refused(tmp_path: Path) -> None:
     config.write_text(config.read_text().replace('"qwen2"', '"gpt2"'))
     with pytest.raises(BadInput, match="'gpt2' have no GGUF names"):
         export(run, "gguf", get_settings())
+
+
+@pytest.mark.parametrize("form", ["merged", "peft", "gguf"])
+def test_what_is_no_export_is_never_replaced(tmp_path: Path, form: Form) -> None:
+    run, _ = trained(tmp_path)
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    (folder / "dear.txt").write_text("Dear")
+    with pytest.raises(BadInput, match="something else"):
+        export(run, form, get_settings(), out=folder)
+    assert (folder / "dear.txt").read_text() == "Dear"
+
+
+def test_the_command_says_where_it_lies_and_how_large_it_is(tmp_path: Path) -> None:
+    run, _ = trained(tmp_path)
+    told = CliRunner().invoke(app, ["export", str(run), "--to", "gguf"])
+    size = (run / "adapter.gguf").stat().st_size
+    assert " ".join(told.output.split()) == f"{run / 'adapter.gguf'}, {size / 1e6:.1f} MB"
 
 
 def test_a_folder_without_a_result_is_refused(tmp_path: Path) -> None:
