@@ -1,8 +1,9 @@
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+import torch
 from safetensors.torch import load_file
 from trl import GRPOConfig, GRPOTrainer
 
@@ -11,6 +12,7 @@ from graph.settings import Settings
 from tests.training.tiny import save_tiny
 from training.corpus.rows import write_rows
 from training.grpo import GRPORecipe, train_grpo
+from training.models import load_policy
 from training.monitors import CollapseMonitor
 from training.recipes import read_recipe
 from training.rewards.registry import MAKERS
@@ -42,12 +44,14 @@ class Spread:
 
     __name__ = "spread"
     bound: Any = None
+    ids: ClassVar[list[list[int]]] = []
 
     def bind(self, trainer: Any) -> None:
         Spread.bound = trainer
 
     def __call__(self, completion_ids: list[list[int]], reference: list[str], **_: Any) -> list[float]:
         assert all(text.startswith("It is") for text in reference)
+        Spread.ids = completion_ids
         return [sum(ids) % 17 / 17 for ids in completion_ids]
 
 
@@ -71,7 +75,7 @@ share_prefix: true
 learning_rate: 0.01
 per_device_train_batch_size: 4
 num_generations: 2
-max_completion_length: 6
+max_completion_length: 12
 max_steps: 4
 save_steps: 2
 logging_steps: 1
@@ -97,6 +101,36 @@ def test_every_trainable_parameter_moves_and_the_run_is_recorded(tmp_path: Path,
     assert {"rewards/spread/mean", "frac_reward_zero_std", "entropy", "completions/diversity"} <= metrics.keys()
     assert 0 < metrics["completions/diversity"] <= 1
     assert Spread.bound.state.global_step == 3
+
+
+@pytest.mark.parametrize("share", ["true", "false"])
+@pytest.mark.parametrize(("hinted", "begun"), [("0.5", [True, False]), ("1.0", [True, True]), ("0", [False, False])])
+def test_a_share_of_each_group_is_begun_with_a_thought(
+    tmp_path: Path, recipe: Path, share: str, hinted: str, begun: list[bool]
+) -> None:
+    write_rows(tmp_path / "rows.jsonl", [row(at, ASK) for at in range(8)])
+    train_grpo(recipe, ["--think", "--hinted", hinted, "--share_prefix", share, "--max_steps", "2"], Settings())
+    said = [completion[0]["content"] for completion in Spread.bound._logs["completion"]]
+    assert [text.startswith("<think>") for text in said] == begun * 2
+    assert {len(ids) for ids in Spread.ids} <= set(range(1, 13))
+
+
+def test_a_hint_teaches_to_begin_a_thought(tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def thinks(completions: list[Any], **_: Any) -> list[float]:
+        return [float(one[0]["content"].startswith("<think>")) for one in completions]
+
+    monkeypatch.setattr("training.grpo.build_rewards", lambda *_, **__: ([thinks], [1.0]))
+    write_rows(tmp_path / "rows.jsonl", [row(at, ASK) for at in range(8)])
+    chances = []
+    for steps in ("1", "8"):
+        arguments = ["--think", "--hinted", "0.5", "--max_steps", steps, "--output_dir", str(tmp_path / steps)]
+        train_grpo(recipe, [*arguments, "--lora_r", "0", "--bf16=false"], Settings())
+        model, tokenizer = load_policy(str(tmp_path / steps / MODEL), Settings(), dtype="float32")
+        prompt = tokenizer.apply_chat_template(row(1, ASK)["prompt"], add_generation_prompt=True)["input_ids"]
+        marker = tokenizer("<think>")["input_ids"]
+        logits = model(torch.tensor([prompt + marker])).logits[0, len(prompt) - 1 : -1].log_softmax(-1)
+        chances.append(logits.gather(-1, torch.tensor(marker)[:, None]).sum().item())
+    assert chances[1] > chances[0] + 1
 
 
 class Killed(Exception):
@@ -161,6 +195,8 @@ def test_training_goes_on_from_an_adapter_that_fine_tuning_made(tmp_path: Path, 
             ["--per_device_train_batch_size", "20"],
             r"8 rows are too few: one generation takes 10 prompts",
         ),
+        (ASK, ["--think", "--hinted", "2"], r"hinted is 2\.0; expected 0 to 1"),
+        ("Your reply:", ["--hinted", "0.5"], "above 0 only with think"),
         ("Your reply:", ["--stop", "{luck: 1}"], "there is no limit 'luck'"),
     ],
 )

@@ -52,7 +52,7 @@ class PrefixCache:
             nearest = max(self._held, key=lambda held: _shared(held, ids), default=())
             known = _shared(nearest, ids)
             begun = tuple((k[:, :, :known], v[:, :, :known]) for k, v in self._held[nearest]) if known else ()
-            self._held[ids] = _extended(model, begun, ids[known:])
+            self._held[ids] = _extended(model, begun, ids[known:]) if known < len(ids) else begun
             self.read += len(ids) - known
         if ids in self._held:
             self._held.move_to_end(ids)
