@@ -20,7 +20,12 @@ def picture() -> str:
 def settings() -> str:
     """Return the table of settings."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]
-    shown = {"home": "the user's data folder", "cache": "the user's cache folder"}
+    shown = {
+        "home": "the user's data folder",
+        "cache": "the user's cache folder",
+        "llm_adapter": "the promoted one",
+        "think": "as the adapter's",
+    }
     for name, field in Settings.model_fields.items():
         default = shown.get(name) or str(
             getattr(field.default, "get_secret_value", lambda value=field.default: value)()

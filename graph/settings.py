@@ -1,16 +1,24 @@
 """All settings of the project: one class, prefix ``SALESMAN_``, read once.
 
-Precedence: explicit argument > environment > ``.env`` > default. This module imports nothing of the
-project and may be imported from anywhere; nodes never read ``os.environ``.
+Precedence: explicit argument > environment > ``.env`` > default. This module imports only modules that import nothing of
+the project, and may be imported from anywhere; nodes never read ``os.environ``.
 """
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from platformdirs import user_cache_path, user_data_path
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from graph.served import served
+
+
+def _served_thinking(given: dict[str, Any]) -> bool:
+    """Tell whether the adapter that is served by default thinks; False where another one serves, or a server of one's own."""
+    default = served(given["home"], given["llm"])
+    return default.think and default.adapter == given["llm_adapter"] and not given["llm_base_url"]
 
 
 class Settings(BaseSettings):
@@ -39,8 +47,8 @@ class Settings(BaseSettings):
     llm_model: str = Field(default="", description="Model name sent to that server; empty asks it for its first.")
     llm_api_key: SecretStr = Field(default=SecretStr(""), description="Its key, when it wants one.")
     llm_adapter: str = Field(
-        default="",
-        description="LoRA adapter on that model: a GGUF file for the embedded server; with a server of your own, name the adapter in `SALESMAN_LLM_MODEL`.",
+        default_factory=lambda given: served(given["home"], given["llm"]).adapter,
+        description="LoRA adapter on that model: a GGUF file for the embedded server, or `none`; by default the one that `salesman train promote` made the served one, else one that ships and passed the gate. With a server of your own, name the adapter in `SALESMAN_LLM_MODEL`.",
     )
     llm_parallel: int = Field(
         default=4, ge=1, le=64, description="Calls the embedded server answers at once (its slots)."
@@ -95,7 +103,15 @@ class Settings(BaseSettings):
         default="",
         description="Folder of a classifier of outcomes that `salesman evaluate outcome-train` made, e.g. for Chinese; empty: the shipped English one.",
     )
-    think: bool = Field(default=False, description="Let the model think before it speaks; thoughts are never shown.")
+    think: bool = Field(
+        default_factory=_served_thinking,
+        description="Let the model think before it speaks; thoughts are never shown. By default as the served adapter was trained.",
+    )
+
+    @field_validator("llm_adapter")
+    @classmethod
+    def _none_is_empty(cls, adapter: str) -> str:
+        return "" if adapter == "none" else adapter
 
 
 @lru_cache(maxsize=1)

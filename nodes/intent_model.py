@@ -20,6 +20,7 @@ from nodes.intent_features import EMBEDDED, Embed, Example, build_features, last
 from scripts_library.schema import IntentKind
 
 if TYPE_CHECKING:
+    from nodes.intent_encoder import EncoderIntentModel
     from scripts_library.loading import CampaignData
     from serving.embed import Embedder
 
@@ -216,19 +217,22 @@ def shipped_head(campaign: str) -> Path:
     return CAMPAIGNS / campaign / "intent_head.npz"
 
 
-def load_intent_model(data: "CampaignData", embedder: "Embedder", home: Path) -> IntentModel:
-    """Return a campaign's classifier: the stored head if it fits the examples, else a newly trained one, which is stored.
+def load_intent_model(data: "CampaignData", embedder: "Embedder", home: Path) -> "IntentModel | EncoderIntentModel":
+    """Return a campaign's classifier: a fine-tuned one, or the stored head that fits the examples, or a newly trained one.
 
     Args:
         data: The campaign; its intents' examples, and labelled calls if it ships any, are what is learnt from.
         embedder: Makes the vectors; another one means another head.
-        home: Folder of what the program writes.
+        home: Folder of what the program writes; a new head is stored there.
 
     Raises:
         BadInput: Fewer than two intents have examples.
     """
     from nodes.intent_data import head_key
+    from nodes.intent_encoder import EncoderIntentModel, find_encoder
 
+    if folder := find_encoder(data, home):
+        return EncoderIntentModel(folder, embedder)
     key = head_key(data, embedder.name)
     own = head_path(key, home)
     for path in (own, shipped_head(data.campaign.name)):

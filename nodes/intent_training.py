@@ -61,7 +61,7 @@ def fit_head(examples: Sequence[Example], embed: Embed, dimension: int, seed: in
             chosen, held_out, best = penalty, logits, accuracy
     head = _fit(features, labels, weights, chosen)
     seen = np.isfinite(held_out).any(axis=1)
-    return replace(head, calibration=_calibrate(held_out[seen], labels[seen], names))
+    return replace(head, calibration=calibrate(held_out[seen], labels[seen], names))
 
 
 def _held_out(features: Floats, labels: Names, folds: NDArray[np.int_], weights: Floats, penalty: float) -> Floats:
@@ -112,8 +112,14 @@ def _fit(features: Floats, labels: Names, weights: Floats, penalty: float) -> He
     )
 
 
-def _calibrate(logits: Floats, labels: Names, names: Names) -> Calibration:
-    """Choose the temperature (least log loss of "the first is right") and the threshold on unseen lines."""
+def calibrate(logits: Floats, labels: Names, names: Names) -> Calibration:
+    """Choose the temperature (least log loss of "the first is right") and the threshold on unseen lines.
+
+    Args:
+        logits: (lines, intents).
+        labels: (lines,).
+        names: Of the intents, (intents,).
+    """
     if not len(labels):
         return Calibration()
     right = names[logits.argmax(axis=1)] == labels

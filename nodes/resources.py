@@ -19,6 +19,7 @@ from scripts_library.schema import Intent, Language
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+    from nodes.intent_encoder import EncoderIntentModel
     from nodes.intent_model import IntentModel
     from scripts_library.library import Library
     from serving.embed import Embedder
@@ -105,7 +106,7 @@ class Resources:
             stamp=data,
         )
 
-    def intent_model(self, name: str) -> "IntentModel":
+    def intent_model(self, name: str) -> "IntentModel | EncoderIntentModel":
         """Return the campaign's intent classifier."""
         from nodes.intent_model import load_intent_model
 

@@ -8,7 +8,15 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 TIERS = ["guardrails", "serving", "scripts_library", "nodes", "graph", "evaluation", "training", "ui"]
-PLAIN = {"graph.errors", "graph.settings", "graph.records", "graph.state", "graph.context", "graph.terminal"}
+PLAIN = {
+    "graph.errors",
+    "graph.served",
+    "graph.settings",
+    "graph.records",
+    "graph.state",
+    "graph.context",
+    "graph.terminal",
+}
 FILES = [path for tier in TIERS for path in sorted((ROOT / tier).rglob("*.py"))]
 
 

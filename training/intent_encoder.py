@@ -21,7 +21,7 @@ from graph.errors import BadInput
 from nodes.intent_encoder import ABOUT, INPUTS, MODEL, TOKENIZER, EncoderIntentModel, texts_of
 from nodes.intent_features import Example
 from nodes.intent_model import Calibration
-from nodes.intent_training import _calibrate as calibrate
+from nodes.intent_training import calibrate
 from serving.embed import Embedder
 
 LOSS = 0.01

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from evaluation.customers.likeness import Likeness
     from scripts_library.persuasion import RecordedCall
 
-MEASURES = ("bleu", "rouge_1", "rouge_2", "rouge_l", "cosine")
+MEASURES = ("inverted", "bleu", "rouge_1", "rouge_2", "rouge_l", "cosine")
 
 
 def customers(

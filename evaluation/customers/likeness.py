@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from evaluation.customers.gates import speaks_as_seller
 from evaluation.customers.overlap import bleu, rouge, rouge_l, tokens
 from evaluation.customers.protocol import Customer, Note
 from evaluation.customers.real_lines import CAMPAIGN, real_lines
@@ -44,7 +45,7 @@ class Likeness:
     """One line of a simulated customer against the real one.
 
     call: id of the real call. said: empty where the customer had nothing more to say. seconds: what the line took.
-    cosine: -1..1; the other measures 0..1.
+    inverted: 1 where the gate hears the seller in it, else 0. cosine: -1..1; the other measures 0..1.
     """
 
     call: str
@@ -52,6 +53,7 @@ class Likeness:
     real: str
     said: str
     seconds: float
+    inverted: float = 0.0
     bleu: float = 0.0
     rouge_1: float = 0.0
     rouge_2: float = 0.0
@@ -111,7 +113,8 @@ def likeness(
             said = (customer.next_line(record) or "").strip()
             seconds = time.perf_counter() - before
             if len(real) >= SHORTEST:
-                line = Likeness(call.id, len(record["turns"]), real, said, seconds)
+                inverted = speaks_as_seller(said, [turn["reply"] for turn in record["turns"]]) is not None
+                line = Likeness(call.id, len(record["turns"]), real, said, seconds, float(inverted))
                 rows.append(_compared(line, embedder) if said else line)
         if progress:
             progress(number, len(calls))

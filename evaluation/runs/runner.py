@@ -124,7 +124,7 @@ def run(order: Order, folder: Path, settings: Settings, tell: Tell = lambda _pro
         about = _about(order, chosen, left_out, settings)
         _take_up(folder, about, chosen, order.scenarios.campaigns, settings)
         own = settings_of(folder, settings).model_copy(update={"turn_deadline": order.deadline})
-        fill_home(folder, own)
+        fill_home(folder, own, settings.home)
         units = plan(order.variants, chosen, order.customers, order.trials, order.seed)
         try:
             _hold_all(units, order.at_once, folder, own, settings, tell)

@@ -1,5 +1,6 @@
 """What a run stands on, kept in its folder: campaigns with their published scripts, and the home made of them."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -55,14 +56,19 @@ def settings_of(folder: Path, settings: Settings) -> Settings:
     return Settings.model_validate({**settings.model_dump(), **own})
 
 
-def fill_home(folder: Path, settings: Settings) -> None:
-    """Load a run's campaigns into its home; what is there already stays.
+def fill_home(folder: Path, settings: Settings, served: Path) -> None:
+    """Load a run's campaigns into its home, with the intent classifiers that were made for them; what is there already stays.
 
     Args:
         folder: The run's.
         settings: As `settings_of` returns them.
+        served: The home whose calls the run stands for.
     """
     from scripts_library.library import open_library
+
+    for encoder in (served / "intent").glob("encoder-*"):
+        if not (settings.home / "intent" / encoder.name).exists():
+            shutil.copytree(encoder, settings.home / "intent" / encoder.name)
 
     with open_library(settings, get_resources(settings).embedder) as library:
         held = library.campaigns()

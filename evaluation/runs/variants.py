@@ -38,7 +38,8 @@ class Variant(BaseModel):
     model: str = ""
     """A name of the catalogue, or of the server of `SALESMAN_LLM_BASE_URL`; empty: the settings'."""
     adapter: str = ""
-    """A LoRA adapter: a GGUF file for the embedded server, a name that the server of `SALESMAN_LLM_BASE_URL` serves."""
+    """A LoRA adapter: a GGUF file for the embedded server, a name that the server of `SALESMAN_LLM_BASE_URL` serves; `none`: none.
+    Empty: the settings', where the model is theirs too."""
 
     def settings(self, base: Settings) -> Settings:
         """Return the settings under which this variant holds its calls."""
@@ -46,7 +47,9 @@ class Variant(BaseModel):
         if base.llm_base_url:
             changes["llm_model"] = self.adapter or self.model or base.llm_model
         else:
-            changes |= {"llm": self.model or base.llm, "llm_adapter": self.adapter or base.llm_adapter}
+            theirs = base.llm_adapter if self.model in ("", base.llm) else ""
+            adapter = "" if self.adapter == "none" else self.adapter or theirs
+            changes |= {"llm": self.model or base.llm, "llm_adapter": adapter}
         return base.model_copy(update=changes)
 
     def calls(self, base: Settings) -> Calls:

@@ -18,6 +18,7 @@ from graph.errors import BadInput
 from graph.settings import Settings, get_settings
 from nodes.intent_encoder import EncoderIntentModel, encoder_key, find_encoder, read_about, texts_of
 from nodes.intent_features import Example
+from nodes.intent_model import load_intent_model
 from serving.embed import load_embedder
 from training import intent_compare, intent_encoder
 from training.intent import CLASSIFIER, balanced_loss, divide, train_intent
@@ -163,9 +164,9 @@ def fine_tuned(base: Path, steps: int, examples: Sequence[Example]) -> Any:
     return model.eval()
 
 
-def exported(model: Any, base: Path, out: Path, examples: Sequence[Example]) -> dict[str, Any]:
+def exported(model: Any, base: Path, out: Path, examples: Sequence[Example], key: str = "") -> dict[str, Any]:
     return export_classifier(
-        model, base / "tokenizer.json", 32, examples, examples, "key", load_embedder(get_settings()), out
+        model, base / "tokenizer.json", 32, examples, examples, key, load_embedder(get_settings()), out
     )
 
 
@@ -290,6 +291,15 @@ def test_a_home_serves_the_classifier_that_fits_its_campaign(tmp_path: Path) -> 
     again = made_for(encoder_key(data), tmp_path / "again")
     (again / "new").touch()
     assert (serve(again, home) / "new").exists()
+
+
+def test_calls_use_the_served_classifier(base: Path, tmp_path: Path) -> None:
+    data, examples, settings = find_campaign("lantern_local", get_settings()), toys(1), get_settings()
+    exported(fine_tuned(base, 8, examples), base, tmp_path / "made", examples, encoder_key(data))
+    serve(tmp_path / "made", settings.home)
+    model = load_intent_model(data, load_embedder(settings), settings.home)
+    assert isinstance(model, EncoderIntentModel)
+    assert model.predict("no").intent in LINES
 
 
 def test_a_missing_file_of_lines_is_told(base: Path, tmp_path: Path) -> None:

@@ -68,6 +68,12 @@ def test_each_line_is_asked_for_with_the_real_call_before_it() -> None:
     assert parrot.heard == [[opening], [opening, first], [opening, first, ("Yes.", "Would you like to give?")]]
 
 
+def test_lines_that_speak_for_the_seller_are_counted() -> None:
+    parrot = Parrot({0: "How can I help you today?", 1: "b", 2: "Would you like to give, or know more first?"})
+    rows = likeness(lambda scenario: parrot, [CALL], load_embedder(get_settings()))
+    assert [row.inverted for row in rows] == [1.0, 0.0]
+
+
 def test_a_silent_customer_is_counted_and_scores_nothing() -> None:
     told: list[tuple[int, int]] = []
     silent = Parrot({0: None, 1: None, 2: "  "})
