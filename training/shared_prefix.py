@@ -48,6 +48,7 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
         pack_attention(policy.get_base_model() if isinstance(policy, PeftModel) else policy)
         self.prefix_gradient = prefix_gradient
         distinct = self.args.generation_batch_size // self.num_generations  # type: ignore[attr-defined]
+        # Twice: a prompt as it is, and begun with a thought (see grpo.py).
         self._kept, self._kept_at = PrefixCache(keep=2 * distinct), -1
         self._of_reference = PrefixCache(keep=distinct)
 
