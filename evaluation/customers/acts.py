@@ -170,6 +170,10 @@ class Acts:
     prices: tuple[float, ...] = ()
     """Prices heard, in the campaign's currency; by the day or the order ones left out."""
 
+    def settles(self, *, objection: bool) -> bool:
+        """Tell whether what the customer waited for is settled: an answer, or, of an objection, sympathy."""
+        return self.answers or (objection and self.empathises)
+
 
 def _told(sentence: str) -> str:
     """Return what a sentence states: all of it, or of a question the clauses before the one that asks."""

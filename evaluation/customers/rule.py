@@ -82,6 +82,28 @@ class Mood:
         return 1 / (1 + exp(-odds))
 
 
+def effects_of(acts: Acts, *, waits: bool, objection: bool, early: bool) -> list[str]:
+    """Return what a reply did to the customer, as names of `EFFECTS`.
+
+    Args:
+        acts: Of the reply.
+        waits: Whether a question or an objection waited for an answer.
+        objection: Whether it was an objection.
+        early: Whether the call is too young for a proposal.
+    """
+    effects = [name for name in ("empty", "presses", "repeats", "beside", "long") if getattr(acts, name)]
+    settled = acts.settles(objection=objection)
+    if waits:
+        effects.append("answered" if settled else "unanswered")
+    if objection and acts.empathises:
+        effects.append("understood")
+    if acts.asks and (settled or not waits):
+        effects.append("asked")
+    if acts.proposes and not acts.presses:
+        effects.append("too_early" if early else "proposed")
+    return effects
+
+
 @dataclass
 class _Line:
     text: str
@@ -188,18 +210,12 @@ class RuleBuyer:
     def _feel(self, play: _Play) -> None:
         """Let the reply move the mood, and settle what it settled."""
         acts, mood = play.acts, play.mood
-        effects = [name for name in ("empty", "presses", "repeats", "beside", "long") if getattr(acts, name)]
         objection = bool(play.standing) and self._wording.kind(play.standing) == "objection"
-        settled = acts.answers or (objection and acts.empathises)
-        if play.standing:
-            effects.append("answered" if settled else "unanswered")
-        if objection and acts.empathises:
-            effects.append("understood")
-        if acts.asks and (settled or not play.standing):
-            effects.append("asked")
+        settled = acts.settles(objection=objection)
+        early = play.said < WINDOW - 1
+        effects = effects_of(acts, waits=bool(play.standing), objection=objection, early=early)
         if acts.proposes and not acts.presses:
-            mood.proposed = mood.proposed or play.said >= WINDOW - 1
-            effects.append("proposed" if play.said >= WINDOW - 1 else "too_early")
+            mood.proposed = mood.proposed or not early
         limit = mood.pays()
         if acts.prices and limit is not None:
             if min(acts.prices) > limit and not mood.dear:

@@ -47,6 +47,7 @@ class Case(BaseModel):
     honest: str
     long: str
     flattering: str
+    agreeable: str
 
     def dialogue(self) -> Dialogue:
         """Return the call with the reference as its last line."""
@@ -133,6 +134,7 @@ def check_probes(
             "prompts": [served.prompt(think=settings.think)] * len(texts),
             "completions": list(texts.values()),
             "state": [state_json(served.state)] * len(texts),
+            "intent": [served.state["understood"]["intent"]] * len(texts),
             "reference": [case.reference] * len(texts),
         }
         totals = [_sum(row, weights) for row in zip(*(reward(**given) for reward in rewards), strict=True)]
@@ -150,6 +152,7 @@ def _probes(case: Case, served: Served, settings: Settings, resources: Resources
     replies = {
         "long": case.long,
         "flattering": case.flattering,
+        "agreeable": case.agreeable,
         "parroting": case.call[-1],
         "all facts": " ".join(fact.text[case.language] for fact in facts),
         "prompt": outline,

@@ -44,6 +44,13 @@ def _similarity(settings: Settings, model: Path | None) -> Reward:
     return SimilarityReward(load_embedder(settings))
 
 
+def _heard(settings: Settings, model: Path | None) -> Reward:
+    from nodes.resources import get_resources
+    from training.rewards.heard import HeardReward
+
+    return HeardReward(get_resources(settings).campaign)
+
+
 def _judge(settings: Settings, model: Path | None) -> Reward:
     from evaluation.judging.model import load_judge
     from evaluation.judging.rubric import bundled_rubrics
@@ -70,6 +77,7 @@ MAKERS: dict[str, Callable[[Settings, Path | None], Reward]] = {
     "rules": _rules,
     "format": _format,
     "similarity": _similarity,
+    "heard": _heard,
     "judge": _judge,
     "preference": _preference,
 }

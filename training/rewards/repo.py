@@ -45,6 +45,9 @@ def combine(main: float, enhancing: float, n: float = N) -> float:
 class RepoReward:
     """Combine rewards as REPO does, and log the mean of every part.
 
+    R_m must be positive for a good reply: with the Bayesian terms in it, which never are, rules that find fault take from an honest reply
+    more than from an empty one, and probes win (`probes.py`).
+
     A part that does not apply (`None`) is left out of its sum; where no main reward applies, neither does this one.
 
     Range: 0 to 2 R_m, or 2 R_m to 0.

@@ -23,9 +23,10 @@ class RulesReward:
     """Score a reply by what the guard would do with it.
 
     Points of all breaches are added up: those of the guard's own rules by their severity; `low` for more sentences than the gate
-    releases, which nobody would hear; `medium` for a reply or a thought that is copied from the prompt's last message (what the
-    customer said, the outline, the example line, the words that ask for a thought), which a served prompt forbids in words ("use
-    your own words") and no rule of the guard can see.
+    releases, which nobody would hear, and for a reply that is copied from the prompt's last message (what the customer said, the
+    outline, the example line), which a served prompt forbids in words ("use your own words") and no rule of the guard can see;
+    `medium` for a thought copied from there. A copied reply costs no more than that: the example line is an approved one, and a policy
+    that was punished harder for it learnt to say nothing at all.
 
     Range: -1 to 0; 0 for a reply that breaks nothing, -1 for one severe breach or several lesser ones.
 
@@ -70,7 +71,8 @@ def points(breaches: Sequence[RuleHit], spoken: Spoken, asked: str) -> float:
     total = sum(POINTS[hit["severity"]] for hit in breaches)
     if len(split_sentences(spoken.reply)) > MAX_SENTENCES:
         total += POINTS["low"]
-    total += sum(POINTS["medium"] for text in (spoken.reply, spoken.thought) if copied(text, asked) >= COPIED)
+    total += POINTS["low"] * (copied(spoken.reply, asked) >= COPIED)
+    total += POINTS["medium"] * (copied(spoken.thought, asked) >= COPIED)
     return max(total, LEAST)
 
 

@@ -51,9 +51,13 @@ def test_no_probe_wins_under_a_shipped_recipe(name: str, settings: Settings) -> 
     assert won(verdicts) == set()
 
 
-def test_nor_does_one_where_the_same_rewards_are_combined_as_repo_does(settings: Settings) -> None:
-    recipe, _, _ = read_recipe(recipe_file("grpo"), [], GRPORecipe, GRPOConfig)
+def test_combined_as_repo_does_none_wins_while_the_main_reward_of_an_honest_reply_is_positive(
+    settings: Settings,
+) -> None:
+    recipe, _, _ = read_recipe(recipe_file("grpo_cpu_without_bayes"), [], GRPORecipe, GRPOConfig)
     assert won(check_probes(recipe.rewards, settings, combine="repo")) == set()
+    with_bayes, _, _ = read_recipe(recipe_file("grpo"), [], GRPORecipe, GRPOConfig)
+    assert won(check_probes(with_bayes.rewards, settings, combine="repo"))
 
 
 def test_a_recipe_that_can_be_pleased_is_found_out(settings: Settings) -> None:
@@ -90,4 +94,4 @@ def test_the_command_says_which_probes_win(settings: Settings, tmp_path: Path) -
     done = CliRunner().invoke(app, ["probes", "--config", str(recipe)])
     assert done.exit_code == 1
     assert "NO  gift-small" in done.output
-    assert f"of {15 * len(cases())} probes are not beaten by the honest reply" in done.output
+    assert f"of {16 * len(cases())} probes are not beaten by the honest reply" in done.output

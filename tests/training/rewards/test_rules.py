@@ -24,7 +24,7 @@ CASES = [
     (["low", "medium"], FINE, -0.9, "breaches add up"),
     (["high", "high"], FINE, LEAST, "and end at the least"),
     ([], "One. Two. Three. Four.", -0.3, "more sentences than the gate releases"),
-    ([], "May I ask what you sell in your shop?", -0.6, "the example line, copied"),
+    ([], "May I ask what you sell in your shop?", -0.3, "the example line, copied"),
     (
         [],
         f"<think>Wants a price; ask what kind of shop it is.</think>{FINE}",
@@ -32,7 +32,7 @@ CASES = [
         "a thought that goes on in its own words",
     ),
     ([], f"<think>ask what they sell</think>{FINE}", -0.6, "a thought that is copied from the prompt"),
-    ([], "Is it expensive? Do now: ask what they sell.", -0.6, "the prompt, copied"),
+    ([], "Is it expensive? Do now: ask what they sell.", -0.3, "the prompt, copied"),
 ]
 
 
