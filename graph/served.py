@@ -42,7 +42,7 @@ def served(home: Path, model: str, shipped: Path = SHIPPED) -> Served:
         return Served(str(home / standing[-1]["adapter"]), standing[-1]["think"])
     for about in sorted(shipped.glob(f"*/{ABOUT}")):
         run = json.loads(about.read_text(encoding="utf-8"))
-        if run["base"]["name"] == model and run["gate"]["passed"]:
+        if run["base"]["name"] == model and run.get("gate", {}).get("passed"):
             return Served(str(about.with_name(ADAPTER)), bool(run["recipe"].get("think")))
     return Served()
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from evaluation.runs.variants import Variant
-from graph.served import PROMOTIONS
+from graph.served import PROMOTIONS, Served, served
 from graph.settings import Settings
 
 MODEL = "qwen2.5-coder-0.5b-instruct"
@@ -61,3 +61,17 @@ def test_a_variant_has_the_served_adapter_only_with_the_served_model(
 ) -> None:
     found = Variant(name="a", **variant).settings(settings(promoted))  # type: ignore[arg-type]
     assert found.llm_adapter == (str(promoted / adapter) if adapter else "")
+
+
+@pytest.mark.parametrize(
+    ("gate", "ships"), [({"gate": {"passed": True}}, True), ({"gate": {"passed": False}}, False), ({}, False)]
+)
+def test_an_adapter_that_ships_is_served_only_if_the_gate_let_it_pass(
+    tmp_path: Path, gate: dict[str, Any], ships: bool
+) -> None:
+    folder = tmp_path / "adapters" / "one"
+    folder.mkdir(parents=True)
+    about = {"base": {"name": MODEL}, "recipe": {"think": True}, **gate}
+    (folder / "run.json").write_text(json.dumps(about), encoding="utf-8")
+    found = served(tmp_path / "home", MODEL, tmp_path / "adapters")
+    assert found == (Served(str(folder / "adapter.gguf"), think=True) if ships else Served())
