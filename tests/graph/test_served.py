@@ -63,15 +63,8 @@ def test_a_variant_has_the_served_adapter_only_with_the_served_model(
     assert found.llm_adapter == (str(promoted / adapter) if adapter else "")
 
 
-@pytest.mark.parametrize(
-    ("gate", "ships"), [({"gate": {"passed": True}}, True), ({"gate": {"passed": False}}, False), ({}, False)]
-)
-def test_an_adapter_that_ships_is_served_only_if_the_gate_let_it_pass(
-    tmp_path: Path, gate: dict[str, Any], ships: bool
-) -> None:
-    folder = tmp_path / "adapters" / "one"
-    folder.mkdir(parents=True)
-    about = {"base": {"name": MODEL}, "recipe": {"think": True}, **gate}
-    (folder / "run.json").write_text(json.dumps(about), encoding="utf-8")
-    found = served(tmp_path / "home", MODEL, tmp_path / "adapters")
-    assert found == (Served(str(folder / "adapter.gguf"), think=True) if ships else Served())
+def test_an_adapter_that_ships_without_a_gates_result_is_not_served(tmp_path: Path) -> None:
+    (tmp_path / "adapters" / "one").mkdir(parents=True)
+    about = {"base": {"name": MODEL}, "recipe": {"think": True}}
+    (tmp_path / "adapters" / "one" / "run.json").write_text(json.dumps(about), encoding="utf-8")
+    assert served(tmp_path / "home", MODEL, tmp_path / "adapters") == Served()
