@@ -149,7 +149,8 @@ def _of_these(base: str, candidate: str, sha256: str, settings: Settings) -> Ite
 def _held_with(named: str) -> _With:
     run = variant_of(named)
     asked, name = run.about["asked"], run.results[0]["variant"]
-    think = next(variant["think"] for variant in asked["variants"] if variant["name"] == name) or asked["think"]
+    variant = next(variant for variant in asked["variants"] if variant["name"] == name)
+    think = variant["think"] or (asked["think"] and not variant["adapter"])
     return _With(asked["models"][name].partition(" + ")[0], asked.get("adapters", {}).get(name, ""), think)
 
 

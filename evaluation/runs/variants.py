@@ -35,6 +35,7 @@ class Variant(BaseModel):
     intent_noise: float = Field(default=0.0, ge=0.0, le=1.0)
     """Share of intents that are replaced by a wrong one."""
     think: bool = False
+    """False: as the settings say; with an adapter of the variant's own, or `none`, it does not think."""
     model: str = ""
     """A name of the catalogue, or of the server of `SALESMAN_LLM_BASE_URL`; empty: the settings'."""
     adapter: str = ""
@@ -43,7 +44,7 @@ class Variant(BaseModel):
 
     def settings(self, base: Settings) -> Settings:
         """Return the settings under which this variant holds its calls."""
-        changes: dict[str, Any] = {"think": self.think} if self.think else {}
+        changes: dict[str, Any] = {"think": self.think} if self.think or self.adapter else {}
         if base.llm_base_url:
             changes["llm_model"] = self.adapter or self.model or base.llm_model
         else:

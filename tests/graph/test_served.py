@@ -68,3 +68,13 @@ def test_an_adapter_that_ships_without_a_gates_result_is_not_served(tmp_path: Pa
     about = {"base": {"name": MODEL}, "recipe": {"think": True}}
     (tmp_path / "adapters" / "one" / "run.json").write_text(json.dumps(about), encoding="utf-8")
     assert served(tmp_path / "home", MODEL, tmp_path / "adapters") == Served()
+
+
+@pytest.mark.parametrize(
+    ("variant", "thinks"),
+    [({}, True), ({"adapter": "own.gguf"}, False), ({"adapter": "own.gguf", "think": True}, True)],
+)
+def test_an_adapter_of_a_variant_does_not_think_because_the_served_one_does(
+    promoted: Path, variant: dict[str, Any], thinks: bool
+) -> None:
+    assert Variant(name="v", **variant).settings(settings(promoted)).think is thinks
