@@ -80,7 +80,9 @@ def roll_back(settings: Settings, *, by: str, why: str) -> Served:
     return served(settings.home, settings.llm)
 
 
-def hold_both(run: Path, folder: Path, settings: Settings, *, campaign: str = "", trials: int = 1) -> tuple[str, str]:
+def hold_both(
+    run: Path, folder: Path, settings: Settings, *, campaign: str = "", customers: str = "rule", trials: int = 1
+) -> tuple[str, str]:
     """Hold the calls that the gate wants, of the agent as it is served and with a run's adapter; a stopped one goes on.
 
     Args:
@@ -88,6 +90,7 @@ def hold_both(run: Path, folder: Path, settings: Settings, *, campaign: str = ""
         folder: Of the calls.
         settings: Name the served model.
         campaign: Only scenarios of this campaign.
+        customers: Kinds of customers, as of `salesman evaluate run`.
         trials: Calls of each scenario.
 
     Returns:
@@ -110,7 +113,7 @@ def hold_both(run: Path, folder: Path, settings: Settings, *, campaign: str = ""
     recipe = json.loads((run / ABOUT).read_text(encoding="utf-8"))["recipe"]
     trained = {"name": "candidate", "adapter": str(adapter), "think": bool(recipe.get("think"))}
     variants.write_text(yaml.safe_dump([{"name": "served"}, trained], sort_keys=False), encoding="utf-8")
-    hold(out=folder, variants=variants, campaign=campaign, trials=trials)
+    hold(out=folder, variants=variants, campaign=campaign, customers=customers, trials=trials)
     return f"{folder}:served", f"{folder}:candidate"
 
 

@@ -47,6 +47,12 @@ def promote(
         Path | None, typer.Option(help="Hold both kinds of calls now, in this folder, and go on with it if stopped.")
     ] = None,
     campaign: Annotated[str, typer.Option("--campaign", "-c", help="With --runs: only scenarios of this one.")] = "",
+    customers: Annotated[
+        str,
+        typer.Option(
+            help="With --runs: kinds of customers; `rule,retrieved` where the reward `heard` was among the rewards."
+        ),
+    ] = "rule",
     trials: Annotated[int, typer.Option(min=1, max=100, help="With --runs: calls of each scenario.")] = 1,
     why: Annotated[str, typer.Option(help="The reason, for the record.")] = "",
     by: Annotated[str, typer.Option(help="Who does it; by default the user of this machine.")] = "",
@@ -69,7 +75,7 @@ def promote(
     if run is None or bool(runs) == bool(base and candidate) or (runs and (base or candidate)):
         raise BadInput("Name a training run, and either --base and --candidate, or --runs; or give --rollback.")
     if runs:
-        base, candidate = hold_both(run, runs, settings, campaign=campaign, trials=trials)
+        base, candidate = hold_both(run, runs, settings, campaign=campaign, customers=customers, trials=trials)
     found = decide(run, base, candidate, settings, by=who, why=why)
     for line in condition_lines(found):
         say(line)
