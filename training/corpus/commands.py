@@ -136,9 +136,15 @@ def rows(
     """Make rows whose prompts are what the served graph would send its model; no model is asked."""
     from training.corpus.preferences import preference_rows
     from training.corpus.rows import write_rows
+    from training.corpus.splits import split_faults
     from training.corpus.to_rows import Tally, prompt_rows, served_turns, sft_rows
 
-    dialogues = [dialogue for dialogue in read_dialogues(corpus) if dialogue.split == split]
+    every = read_dialogues(corpus)
+    if faults := split_faults(every):
+        raise BadInput(
+            f"Corpus {corpus}: its splits are not disjoint, so nothing is made of it: {'; '.join(faults[:3])}."
+        )
+    dialogues = [dialogue for dialogue in every if dialogue.split == split]
     if not dialogues:
         raise BadInput(f"Corpus {corpus} holds no dialogue of split {split}.")
     settings, tally = get_settings(), Tally()

@@ -108,3 +108,12 @@ def test_rows_that_cannot_be_made_leave_what_there_was(corpus: Path, loaded_home
     with pytest.raises(BadInput, match="of 3 answers none makes a row"):
         run("rows", corpus, "--kind", "preference", "--out", out)
     assert out.read_text(encoding="utf-8") == "kept"
+
+
+def test_no_rows_are_made_of_a_corpus_that_trains_on_what_it_tests(corpus: Path, tmp_path: Path) -> None:
+    leaks = [*read_dialogues(corpus), dialogue("made", "Hi.", "Who is it?", method="role_play", seeds=["test-1"])]
+    write_dialogues(corpus, leaks)
+    out = tmp_path / "rows.jsonl"
+    with pytest.raises(BadInput, match="'made' is train, but its seed 'test-1' belongs to test"):
+        run("rows", corpus, "--kind", "sft", "--out", out)
+    assert not out.exists()
