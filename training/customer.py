@@ -14,6 +14,7 @@ from trl.trainer.sft_config import SFTConfig
 
 from evaluation.customers.persona import MAX_TOKENS, TEMPERATURE
 from evaluation.intent import find_campaign
+from graph.errors import BadInput
 from graph.settings import Settings
 from training.corpus.rows import Message, read_rows, write_rows
 from training.corpus.schema import read_dialogues
@@ -64,8 +65,20 @@ def train_customer(corpus: Path, config: Path, arguments: Sequence[str], setting
     rows = Path(of_trl.output_dir) / ROWS
     with of_trl.main_process_first(local=False):
         if of_trl.process_index == 0:
-            write_customer_rows(corpus, rows, settings)
+            _write_once(corpus, rows, settings)
     return train_sft(config, [*arguments, "--rows", str(rows)], settings)
+
+
+def _write_once(corpus: Path, rows: Path, settings: Settings) -> None:
+    """Write the run's rows; where they lie already, they must be these."""
+    fresh = rows.with_name(f"{rows.name}.fresh")
+    write_customer_rows(corpus, fresh, settings)
+    if rows.is_file() and rows.read_bytes() != fresh.read_bytes():
+        fresh.unlink()
+        raise BadInput(
+            f"Run {rows.parent} was made of another corpus than {corpus}; name another folder by --output_dir."
+        )
+    fresh.replace(rows)
 
 
 def write_pairs(

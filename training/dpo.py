@@ -19,7 +19,7 @@ from trl.trainer.dpo_trainer import DPOTrainer
 from graph.errors import BadInput
 from graph.settings import Settings
 from training.models import load_policy
-from training.recipes import PolicyRecipe, read_recipe
+from training.recipes import PolicyRecipe, built, read_recipe
 from training.run_file import RunFile, conduct
 
 
@@ -54,7 +54,8 @@ def train_dpo(config: Path | None, arguments: Sequence[str], settings: Settings)
         return run
     model, tokenizer = load_policy(recipe.model, settings, dtype=recipe.dtype, adapter=recipe.adapter)
     run.write(rows={pool: sum(row["pool"] == pool for row in train) for pool in sorted({row["pool"] for row in train})})
-    trainer = DPOTrainer(
+    trainer = built(
+        DPOTrainer,
         model=model,
         args=of_trl,
         train_dataset=_dataset(train),

@@ -21,7 +21,7 @@ from trl.trainer.reward_trainer import RewardTrainer
 from evaluation.report.statistics import Estimate, mean
 from graph.errors import BadInput
 from graph.settings import Settings
-from training.recipes import PolicyRecipe, read_recipe
+from training.recipes import PolicyRecipe, built, read_recipe
 from training.rewards.format import split_thought
 from training.rewards.preference import FILE, Scale, base_weights, load_weights, raw_scores, reader_of, tokens_of
 from training.run_file import RunFile, conduct
@@ -69,7 +69,8 @@ def train_reward_model(config: Path | None, arguments: Sequence[str], settings: 
         base = base_weights(recipe.model, settings)
         of_trl.model_init_kwargs = {"dtype": recipe.dtype}
         tokenizer = reader_of(base)
-        trainer = RewardTrainer(
+        trainer = built(
+            RewardTrainer,
             model=str(base),
             args=of_trl,
             train_dataset=_tokenised(train, tokenizer, most),

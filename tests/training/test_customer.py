@@ -11,6 +11,7 @@ import training.customer
 from evaluation.customers.likeness import prefixes, scenario_of
 from evaluation.customers.persona import MAX_TOKENS, PersonaBuyer
 from evaluation.intent import find_campaign
+from graph.errors import BadInput
 from graph.settings import get_settings
 from scripts_library.persuasion import RecordedCall, RecordedTurn, Role
 from tests.training.tiny import save_tiny
@@ -183,6 +184,14 @@ def test_both_stages_train_and_are_not_done_twice(base: Path, tmp_path: Path, mo
     assert write_pairs(run, get_settings(), contexts=5) == pairs
     repair(run, pairs, second_stage(tmp_path), get_settings())
     assert (pairs.read_bytes(), (repaired.folder / "run.json").read_bytes()) == before
+
+    rows = (run.folder / "rows.jsonl").read_bytes()
+    other = tmp_path / "other.jsonl"
+    write_dialogues(other, [dialogue("d-0", "train")])
+    given = ["--model", str(base), "--output_dir", str(run.folder), "--report_to", "none", "--max_length", "4096"]
+    with pytest.raises(BadInput, match="was made of another corpus than"):
+        train_customer(other, CONFIGS / "customer_tiny.yaml", given, get_settings())
+    assert (run.folder / "rows.jsonl").read_bytes() == rows
 
 
 def test_a_customer_who_keeps_its_part_needs_no_repair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
