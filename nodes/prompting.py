@@ -6,7 +6,7 @@ turn's customer line with its outline. The server's prefix cache therefore holds
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -46,7 +46,20 @@ def render(name: str, **values: str) -> str:
     Raises:
         KeyError: A placeholder has no value, or a value has no placeholder; names it.
     """
-    template = _template(name)
+    return fill(name, _template(name), values)
+
+
+def fill(name: str, template: str, values: Mapping[str, str]) -> str:
+    """Fill a template, for other packages' prompt files too; inserted text is never scanned again.
+
+    Args:
+        name: Of the template, for the error.
+        template: With `{{placeholders}}`.
+        values: One text per placeholder.
+
+    Raises:
+        KeyError: A placeholder has no value, or a value has no placeholder; names it.
+    """
     wanted = set(SLOT.findall(template))
     if wanted != set(values):
         raise KeyError(f"prompt {name}: missing {sorted(wanted - set(values))}, unused {sorted(set(values) - wanted)}")

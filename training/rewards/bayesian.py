@@ -14,6 +14,7 @@ Departures from the paper (arXiv 2511.12133), which gives the two terms and litt
 """
 
 import json
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -69,7 +70,7 @@ def find_thought(ids: Sequence[int], tokenizer: Any) -> Thought | None:
     return Thought(sampled, (*sampled[:-1], *tokenizer(rest, add_special_tokens=False)["input_ids"]))
 
 
-class _Term:
+class _Term(ABC):
     """One term; it scores with a trainer's models, so it is bound to the trainer before training starts.
 
     Args:
@@ -143,11 +144,13 @@ class _Term:
                 )
         return [known[key] for key in keys]
 
+    @abstractmethod
     def _item(self, context: tuple[int, ...], thought: Thought, reference: str) -> Item:
-        raise NotImplementedError
+        """Return what is scored after what."""
 
+    @abstractmethod
     def _model(self) -> Any:
-        raise NotImplementedError
+        """Return a context in which the scoring model is ready."""
 
 
 class BayesianPrior(_Term):

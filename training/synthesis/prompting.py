@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from evaluation.customers.persona import PROMPTS as CUSTOMER_PROMPTS
-from nodes.prompting import SLOT
+from nodes.prompting import fill
 from scripts_library.schema import Language
 
 PROMPTS = Path(__file__).with_name("prompts")
@@ -29,11 +29,7 @@ def render(name: str, **values: str) -> str:
     Raises:
         KeyError: A placeholder has no value, or a value has no placeholder; names it.
     """
-    template = _template(name)
-    wanted = set(SLOT.findall(template))
-    if wanted != set(values):
-        raise KeyError(f"prompt {name}: missing {sorted(wanted - set(values))}, unused {sorted(set(values) - wanted)}")
-    return SLOT.sub(lambda match: values[match.group(1)], template)
+    return fill(name, _template(name), values)
 
 
 def templates_hash(names: Iterable[str], language: Language, *, customer: bool = False) -> str:
