@@ -3,17 +3,20 @@
 import io
 import subprocess
 import sys
+import tarfile
 import tempfile
 from pathlib import Path
 
 from PIL import Image
+from playwright.sync_api import expect
 
 from graph.terminal import say
 from tests.ui import story
 from tests.ui.browser import CHROMIUM, PHONE, browser, served
 from tests.ui.screen import Screen
 
-FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
+DOCS = Path(__file__).parents[2] / "docs"
+FOLDER = DOCS / "screenshots"
 LARGEST = 200_000
 """Bytes of a picture."""
 
@@ -35,7 +38,11 @@ def pictures(screen: Screen) -> None:
     save(screen.go("calls").sees("real person"), "calls")
     save(screen.go(f"calls?call={story.WAITING}"), "takeover")
     save(screen.go("calls?call=c0ffee000002&turn=2"), "call")
-    screen.go("quality").page.get_by_role("tab").nth(1).click()
+    if screen.go("quality").at("report_score").count():
+        screen.press("report_score")
+    screen.sees("Paired differences")
+    save(screen, "runs")
+    screen.page.get_by_role("tab").nth(1).click()
     save(screen, "quality")
 
 
@@ -59,9 +66,12 @@ def main() -> None:
     """Tell the story to a fresh home, and take a picture of each page in it, on a desk and on a phone."""
     if not CHROMIUM:
         sys.exit("A Chromium is needed: e.g. apt install chromium")
+    expect.set_options(timeout=120_000)  # a run's calls are scored while the page waits
     with tempfile.TemporaryDirectory() as folder, browser() as chromium:
         home = Path(folder) / "home"
         subprocess.run([sys.executable, "-m", "tests.ui.story", str(home)], check=True)
+        with tarfile.open(DOCS / "evaluation" / "persona.tar.xz") as calls:
+            calls.extractall(home / "runs", filter="data")
         with served(home, llm="qwen2.5-coder-0.5b-instruct") as url:
             pictures(Screen(chromium, url))
             pictures(Screen(chromium, url, size=PHONE))
