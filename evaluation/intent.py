@@ -22,6 +22,7 @@ from scripts_library.persuasion import read_acts, split_of
 from scripts_library.schema import Language
 
 if TYPE_CHECKING:
+    from nodes.intent_encoder import EncoderIntentModel
     from serving.embed import Embedder
 
 Way = Literal["classifier", "model"]
@@ -128,6 +129,21 @@ def measure(
         if held_out.train is None
         else train_on(held_out.train, embedder, settings.home)
     )
+    return answers(model, lines, progress), model.threshold
+
+
+def answers(
+    model: "IntentModel | EncoderIntentModel",
+    lines: Sequence[tuple[Language, Example]],
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> list[Measured]:
+    """Let a classifier answer lines one at a time, as in calls.
+
+    Args:
+        model: The classifier.
+        lines: Labelled lines with their languages.
+        progress: Told (done, total) before each line.
+    """
     measured = []
     for number, (language, line) in enumerate(lines):
         progress(number, len(lines))
@@ -140,7 +156,7 @@ def measure(
         )
         took = (time.perf_counter() - started) * 1000
         measured.append(Measured(line, language, guess.intent, guess.confidence, took))
-    return measured, model.threshold
+    return measured
 
 
 def train_on(examples: Sequence[Example], embedder: "Embedder", home: Path) -> IntentModel:

@@ -99,14 +99,7 @@ class EncoderIntentModel:
         previous_customer_text: str = "",
         turn: int = 0,
     ) -> Prediction:
-        """Classify one line of one or more sentences.
-
-        Args:
-            text: The customer's line.
-            previous_agent_text: What the agent said just before; empty when unknown.
-            previous_customer_text: The customer's line before that.
-            turn: 1 for the first line of the call; 0 when unknown.
-        """
+        """Classify one line, as `IntentModel.predict` does."""
         logits = self.logits(Example(text, "", previous_agent_text, previous_customer_text, turn))
         raised = np.exp((logits - logits.max()) / self.about.calibration.temperature)
         shares = raised / raised.sum()

@@ -1,13 +1,12 @@
 """A fine-tuned intent classifier beside the linear head, and the model by option, on the same held-out lines."""
 
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from evaluation.intent import HeldOut, Measured, bootstrap_interval, macro_f1, measure, summarise
+from evaluation.intent import HeldOut, Measured, answers, bootstrap_interval, macro_f1, measure, summarise
 from graph.settings import Settings
 from nodes.intent_encoder import EncoderIntentModel, own_folder, read_about
 from scripts_library.loading import CampaignData
@@ -40,10 +39,11 @@ def compare(
         intervals, calls drawn; `less_head` and perhaps `less_model`: the encoder's less the other's, on the lines that both
         answered; `beats_head`: accuracy surely higher, and macro-F1 not lower.
     """
-    encoder = _answers(folder, held_out, settings)
+    classifier = EncoderIntentModel(folder, load_embedder(settings))
+    encoder = answers(classifier, held_out.test)
     head, threshold = measure(data, held_out, "classifier", settings)
     found: dict[str, Any] = {
-        "encoder": _figures(encoder, read_about(folder).calibration.threshold),
+        "encoder": _figures(encoder, classifier.threshold),
         "head": _figures(head, threshold),
         "less_head": _less(encoder, head),
     }
@@ -67,6 +67,13 @@ def told_of(results: dict[str, Any]) -> list[str]:
                 f"{who}: accuracy {one['accuracy']:.3f} ({low:.3f} to {high:.3f}), macro-F1 {one['macro_f1']:.3f} "
                 f"({least:.3f} to {most:.3f}), {one['ms']:.1f} ms a line, n={one['n']}"
             )
+    for other in ("head", "model"):
+        if less := results.get(f"less_{other}"):
+            figures = (
+                f"{name} {one['value']:+.3f} ({one['low']:+.3f} to {one['high']:+.3f})"
+                for name, one in zip(("accuracy", "macro-F1"), (less["accuracy"], less["macro_f1"]), strict=True)
+            )
+            lines.append(f"encoder less {other}: {', '.join(figures)}")
     return [*lines, f"{'surely' if results['beats_head'] else 'not surely'} better than the linear head"]
 
 
@@ -87,22 +94,6 @@ def serve(folder: Path, home: Path) -> Path:
     shutil.rmtree(target, ignore_errors=True)
     part.rename(target)
     return target
-
-
-def _answers(folder: Path, held_out: HeldOut, settings: Settings) -> list[Measured]:
-    """Answer the test lines one at a time, as in calls."""
-    model, measured = EncoderIntentModel(folder, load_embedder(settings)), []
-    for language, line in held_out.test:
-        started = time.perf_counter()
-        guess = model.predict(
-            line.text,
-            line.previous_agent_text,
-            previous_customer_text=line.previous_customer_text,
-            turn=line.turn,
-        )
-        took = (time.perf_counter() - started) * 1000
-        measured.append(Measured(line, language, guess.intent, guess.confidence, took))
-    return measured
 
 
 def _figures(measured: Sequence[Measured], threshold: float) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from nodes.intent_model import load_intent_model
 from serving.embed import load_embedder
 from training import intent_compare, intent_encoder
 from training.intent import CLASSIFIER, balanced_loss, divide, train_intent
-from training.intent_compare import compare, serve
+from training.intent_compare import compare, serve, told_of
 from training.intent_encoder import encoded, export_classifier, pair_tokenizer
 from training.run_file import RUN
 
@@ -264,12 +265,14 @@ def answers(right: int, group: str = "") -> list[Measured]:
 def test_it_beats_the_head_only_where_it_is_surely_better(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder: int, head: int, beats: bool
 ) -> None:
-    (tmp_path / "about.json").write_text(json.dumps({"intents": ["agree"], "calibration": {}, "key": "k"}))
-    monkeypatch.setattr(intent_compare, "_answers", lambda *_: answers(encoder))
+    monkeypatch.setattr(intent_compare, "EncoderIntentModel", lambda *_: SimpleNamespace(threshold=0.5))
+    monkeypatch.setattr(intent_compare, "answers", lambda *_: answers(encoder))
     monkeypatch.setattr(intent_compare, "measure", lambda *_: (answers(head), 0.5))
     found = compare(tmp_path, find_campaign("lantern_local", get_settings()), HeldOut([], []), get_settings())
     assert found["beats_head"] is beats
     assert found["less_head"]["accuracy"]["value"] == pytest.approx((encoder - head) / 40)
+    (difference,) = [line for line in told_of(found) if line.startswith("encoder less head: ")]
+    assert f"accuracy {(encoder - head) / 40:+.3f} (" in difference
     assert found["less_head"]["accuracy"]["low"] <= (encoder - head) / 40 <= found["less_head"]["accuracy"]["high"]
 
 
