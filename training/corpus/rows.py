@@ -1,4 +1,4 @@
-"""What trainers read: rows with TRL's column names, as JSON lines. A row of a test dialogue is refused."""
+"""What trainers read: rows with TRL's column names, as JSON lines. Nothing trains on a row of a test dialogue, and nothing else is measured on."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -57,15 +57,16 @@ class PreferenceRow(_Row):
     """Where the pair comes from: `marks`, `outcomes`, `rules`, `inverted`."""
 
 
-def read_rows(path: Path, *columns: str) -> list[dict[str, Any]]:
-    """Read rows to train on.
+def read_rows(path: Path, *columns: str, held_out: bool = False) -> list[dict[str, Any]]:
+    """Read rows to train on, or those that are held out.
 
     Args:
         path: JSON lines.
         columns: Those that every row must have, e.g. `prompt`, `completion`.
+        held_out: Read rows of test dialogues and no others; by default, no such row.
 
     Raises:
-        BadInput: No such file, no row, rows that are no JSON objects or lack a column, or rows of test dialogues; all faults at once, a line each.
+        BadInput: No such file, no row, rows that are no JSON objects, lack a column or are of the wrong split; all faults at once, a line each.
     """
     if not path.is_file():
         raise BadInput(f"Rows {path} do not exist; make them with `salesman train corpus rows`.")
@@ -73,7 +74,7 @@ def read_rows(path: Path, *columns: str) -> list[dict[str, Any]]:
     faults: list[str] = []
     for number, line in read_lines(path):
         row = _parsed(line)
-        wrong = _fault(row, columns)
+        wrong = _fault(row, columns, held_out)
         if wrong:
             faults.append(f"line {number}: {wrong}")
         else:
@@ -91,14 +92,16 @@ def _parsed(line: str) -> Any:
         return None
 
 
-def _fault(row: Any, columns: Iterable[str]) -> str:
-    """Return why a row cannot be trained on; empty when it can."""
+def _fault(row: Any, columns: Iterable[str], held_out: bool) -> str:
+    """Return why a row cannot be used; empty when it can."""
     if not isinstance(row, dict):
         return "no JSON object"
     missing = [name for name in ("dialogue", "split", *columns) if name not in row]
     if missing:
         return f"lacks {', '.join(missing)}"
-    if row["split"] == "test":
+    if held_out and row["split"] != "test":
+        return f"dialogue '{row['dialogue']}' is of split {row['split']}; make rows by `corpus rows --split test`"
+    if not held_out and row["split"] == "test":
         return f"dialogue '{row['dialogue']}' is held out for tests; nothing trains on it"
     return ""
 
