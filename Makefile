@@ -27,8 +27,9 @@ demo: $(VENV)/.base
 app: $(VENV)/.base
 	@$(BIN)/salesman app
 
+# One worker a core, and one thread a worker; a file's tests stay together unless a worker has nothing left to do.
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -q
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n logical --maxprocesses 8 --dist worksteal
 
 test-slow: $(VENV)/.dev
 	@$(BIN)/python -m pytest -q -m slow --timeout 1800
