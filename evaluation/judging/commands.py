@@ -167,6 +167,12 @@ def bad_cases(
     answering: Annotated[
         Literal["scripts", "goals", "few_shot"], typer.Option(help="What the agent's prompt is made of.")
     ] = "scripts",
+    adapter: Annotated[
+        str, typer.Option(help="Ask the agent with this LoRA adapter, or `none`; as a variant's. By default as served.")
+    ] = "",
+    think: Annotated[
+        bool, typer.Option("--think", help="Let it think; with an adapter named here it does not otherwise.")
+    ] = False,
     ask_judge: Annotated[
         bool,
         typer.Option(
@@ -183,6 +189,7 @@ def bad_cases(
     from evaluation.judging.answer_again import answering as answers_of
     from evaluation.judging.model import load_judge
     from evaluation.judging.rubric import bundled_rubrics
+    from evaluation.runs.variants import Variant
     from graph.session import Calls
 
     cases = [
@@ -192,7 +199,7 @@ def bad_cases(
     ]
     if not cases:
         raise BadInput(f"No case of campaign '{campaign}' in language '{language}'; leave one of them away.")
-    settings = get_settings()
+    settings = Variant(name="asked", adapter=adapter, think=think).settings(get_settings())
     model = load_judge(settings) if ask_judge else None
     calls, tell, outcomes = Calls(settings, answering=answering), _teller("cases answered"), []
     answer, started = answers_of(calls), time.monotonic()

@@ -154,6 +154,32 @@ def test_bad_cases_are_asked_of_the_agent_and_scored(salesman: Any) -> None:
         salesman("bad-cases", "--campaign", "nobody")
 
 
+@pytest.mark.usefixtures("loaded_home")
+@pytest.mark.parametrize("words", [("--adapter", "tuned.gguf"), ("--adapter", "tuned.gguf", "--think")])
+def test_bad_cases_are_asked_of_the_adapter_that_is_named(
+    salesman: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    from evaluation.judging import answer_again
+    from evaluation.judging.bad_cases import BANK
+
+    [case] = [one for one in yaml.safe_load(BANK.read_text(encoding="utf-8")) if one["language"] == "en"][:1]
+    bank = tmp_path / "bank.yaml"
+    bank.write_text(yaml.safe_dump([case]), encoding="utf-8")
+    monkeypatch.setenv("SALESMAN_LLM_ADAPTER", "served.gguf")
+    monkeypatch.setenv("SALESMAN_THINK", "1")
+    get_settings.cache_clear()
+    asked: list[tuple[str, bool]] = []
+
+    def answering(calls: Any) -> Callable[[Any], dict[str, str]]:
+        asked.append((calls.settings.llm_adapter, calls.settings.think))
+        return lambda _: {"reply": "I do not know."}
+
+    monkeypatch.setattr(answer_again, "answering", answering)
+    for given in ((), words):
+        salesman("bad-cases", "--bank", bank, *given, "--json")
+    assert asked == [("served.gguf", True), ("tuned.gguf", "--think" in words)]
+
+
 def test_preferences_are_printed_with_their_interval(salesman: Any, tmp_path: Path) -> None:
     run = a_run(tmp_path)
     keep_preference(run, pairs_to_rate(run, "ann", "call")[0], "ann", "tie", AT)
