@@ -1,10 +1,13 @@
 """Group relative policy optimisation on turns of real calls, straight on the base model or after supervised fine-tuning.
 
 Departures from AI-Salesman (arXiv 2511.12133), which trains Qwen2.5-7B by GRPO and gives no hyper-parameter:
-1. LoRA by default, and no KL term: the Bayesian prior already holds the thought to the reference model.
+1. LoRA by default, and a KL term so small (`beta: 0.001`) that it is there to be logged and watched, not to hold anything: the Bayesian
+   prior already holds the thought to the reference model.
 2. Rewards beside R_bayes are ours (`training/rewards`), as the paper does not name its others; their weights stand in the recipe.
 3. TRL's loss `dapo` (a mean over all tokens of a batch) is the default, not GRPO's mean of means, which favours long losers.
-4. Group z-scores (`scale_rewards: group`) as in the paper; TRL adds 1e-4 to the deviation.
+4. Group z-scores (`scale_rewards: group`) as in the paper; TRL adds 1e-4 to the deviation. Where some completions of a group think and
+   others do not, the tokens that begin the thought have the score over the group, all others the one over their own half
+   (`thinking.py`): else an advantage would say little but whether there was a thought at all.
 5. A share of each group's completions (`hinted`) is begun with the marker that opens a thought. The 0.5B base model, asked to think,
    begins a thought once in some 200,000 replies (measured: log P of the marker is about -12 to -14), so sampling alone never finds
    one; begun for it, it mostly finishes one. The marker's tokens were not sampled, but are in the loss as if they had been: where a
@@ -17,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from datasets import Dataset  # type: ignore[import-untyped]
 from torch import Tensor
 from trl.trainer.grpo_config import GRPOConfig
@@ -24,16 +28,19 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 
 from graph.errors import BadInput
 from graph.settings import Settings
-from nodes.speak import ThoughtFilter
 from training.models import load_policy
 from training.monitors import DIVERSITY, CollapseMonitor, ReplyDiversity
 from training.recipes import SharingRecipe, Weights, built, read_recipe
+from training.rewards.format import OPEN
 from training.rewards.registry import build_rewards
 from training.run_file import RunFile, conduct
 from training.shared_prefix import SharedPrefixGRPOTrainer
+from training.thinking import opening, token_advantages
 
 COLUMNS = ("prompt", "reference", "state", "campaign", "language", "stage", "intent")
 """Of a row; the rewards are given all of them."""
+BEGUN = "completions/begun_unasked"
+"""Logged: share of the completions without a hint that begin with a thought all the same."""
 
 
 @dataclass
@@ -51,20 +58,34 @@ class GRPORecipe(SharingRecipe):
     patience: int = field(default=5, metadata={"help": "Logged steps beyond a limit that stop the run."})
 
 
-class HintedGRPOTrainer(GRPOTrainer):
-    """TRL's trainer, which can begin completions with a thought, and logs how far replies to different customers differ.
+class ThinkingGRPOTrainer(GRPOTrainer):
+    """TRL's trainer for a policy that may think first; it logs how far replies to different customers differ.
 
     Args:
         args: As for `GRPOTrainer`.
+        think: Whether thoughts are wanted: what begins them then has an advantage of its own.
         hinted: Share of each group's completions that are begun with the opening marker, 0 to 1.
         kwargs: As for `GRPOTrainer`.
     """
 
-    def __init__(self, *args: Any, hinted: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, think: bool = False, hinted: float = 0.0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._diversity = ReplyDiversity()
-        self._marker: list[int] = self._tokenizer(ThoughtFilter.OPEN, add_special_tokens=False)["input_ids"]
+        self._marker: list[int] = self._tokenizer(OPEN, add_special_tokens=False)["input_ids"]
+        self._think = think
         self._hinted = round(hinted * self.args.num_generations)  # type: ignore[attr-defined]
+
+    def _generate_and_score_completions(self, inputs: Any) -> dict[str, Any]:
+        made: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        if self._think and self.model.training:  # type: ignore[union-attr]
+            made["advantages"] = token_advantages(
+                made["advantages"].masked_fill(self._unscored, torch.nan),
+                torch.tensor(self._openings, device=made["advantages"].device),
+                made["completion_ids"].size(1),
+                group=self.num_generations,
+                scaled=self.scale_rewards == "group" and self.multi_objective_aggregation == "sum_then_normalize",
+            )
+        return made
 
     def _generate_single_turn(
         self, prompt_ids: Any, images: Any, multimodal_fields: Any, num_generations: int, has_tool_images: bool = False
@@ -80,11 +101,18 @@ class HintedGRPOTrainer(GRPOTrainer):
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Tensor:
         texts = [completion[0]["content"] for completion in completions]
         self._log_metric(DIVERSITY, self._diversity.observe(prompts, texts))
+        if self._think:
+            self._openings = [opening(ids, self._tokenizer) for ids in completion_ids_list]
+            unasked = [begun for at, begun in enumerate(self._openings) if at % self.num_generations >= self._hinted]
+            if unasked:
+                self._log_metric(BEGUN, sum(map(bool, unasked)) / len(unasked))
         rewards: Tensor = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+        first = self.accelerator.process_index * len(prompts)
+        self._unscored = rewards[first : first + len(prompts)].isnan().all(dim=1)
         return rewards
 
 
-class HintedSharedPrefixGRPOTrainer(HintedGRPOTrainer, SharedPrefixGRPOTrainer):
+class ThinkingSharedPrefixGRPOTrainer(ThinkingGRPOTrainer, SharedPrefixGRPOTrainer):
     """The same, reading each prompt once."""
 
 
@@ -116,9 +144,9 @@ def train_grpo(config: Path | None, arguments: Sequence[str], settings: Settings
     if run.finished:
         return run
     model, tokenizer = load_policy(recipe.model, settings, dtype=recipe.dtype, adapter=recipe.adapter)
-    cls: Any = HintedGRPOTrainer
+    cls: Any = ThinkingGRPOTrainer
     if recipe.share_prefix:
-        cls = partial(HintedSharedPrefixGRPOTrainer, prefix_gradient=recipe.prefix_gradient)
+        cls = partial(ThinkingSharedPrefixGRPOTrainer, prefix_gradient=recipe.prefix_gradient)
     trainer = built(
         cls,
         model=model,
@@ -128,6 +156,7 @@ def train_grpo(config: Path | None, arguments: Sequence[str], settings: Settings
         processing_class=tokenizer,
         callbacks=[monitor],
         peft_config=recipe.lora(),
+        think=recipe.think,
         hinted=recipe.hinted,
     )
     for reward in rewards:
@@ -143,7 +172,13 @@ def _check(recipe: GRPORecipe, arguments: Any, rows: Sequence[dict[str, Any]]) -
         raise BadInput(f"{len(rows)} rows are too few: one generation takes {needed} prompts.")
     if not 0 <= recipe.hinted <= 1 or (recipe.hinted and (not recipe.think or arguments.use_vllm)):
         raise BadInput(f"hinted is {recipe.hinted}; expected 0 to 1, and above 0 only with think and without use_vllm.")
-    asking = sum(ThoughtFilter.OPEN in row["prompt"][-1]["content"] for row in rows)
+    whole = arguments.per_device_train_batch_size * arguments.steps_per_generation % arguments.num_generations == 0
+    if recipe.think and not whole:
+        raise BadInput(
+            f"With think, groups of {arguments.num_generations} may not be parted between processes; choose num_generations to "
+            "divide per_device_train_batch_size * steps_per_generation."
+        )
+    asking = sum(OPEN in row["prompt"][-1]["content"] for row in rows)
     if recipe.think and asking < len(rows):
         raise BadInput(
             f"think: true, but {len(rows) - asking} of {len(rows)} prompts ask for no thought; make them by `corpus rows --think`."

@@ -133,6 +133,36 @@ def test_a_hint_teaches_to_begin_a_thought(tmp_path: Path, recipe: Path, monkeyp
     assert chances[1] > chances[0] + 1
 
 
+@pytest.mark.parametrize("share", ["true", "false"])
+def test_among_those_that_think_the_better_thought_learns_and_the_marker_learns_that_it_pays(
+    tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch, share: str
+) -> None:
+    given: list[Any] = []
+
+    def floor_without_a_thought(completions: list[Any], **_: Any) -> list[float]:
+        texts = [one[0]["content"] for one in completions]
+        return [sum(map(ord, text)) % 7 / 7 if text.startswith("<think>") else -8.0 for text in texts]
+
+    def noted(self: Any, model: Any, inputs: dict[str, Any]) -> Any:
+        given.append(inputs["advantages"])
+        return loss(self, model, inputs)
+
+    loss = GRPOTrainer._compute_loss
+    monkeypatch.setattr(GRPOTrainer, "_compute_loss", noted)
+    monkeypatch.setattr("training.grpo.build_rewards", lambda *_, **__: ([floor_without_a_thought], [1.0]))
+    write_rows(tmp_path / "rows.jsonl", [row(at, ASK) for at in range(8)])
+    arguments = ["--think", "--hinted", "0.5", "--num_generations", "4", "--share_prefix", share, "--max_steps", "1"]
+    train_grpo(recipe, [*arguments, "--seed", "3"], Settings())
+    [advantages] = given
+    marker = len("<think>") - 1
+    hinted, others = (advantages[advantages[:, 0] > 0.5], advantages[advantages[:, 0] < 0.5])
+    assert (len(hinted), len(others)) == (2, 2)
+    assert (hinted[:, :marker].std(dim=1) < 1e-6).all()
+    assert hinted[:, marker:].mean(dim=0).abs().max() < 1e-3, "among thoughts it counts which is better"
+    assert hinted[:, marker].abs().max() > 0.5
+    assert others.abs().max() < 1e-3, "these do not differ"
+
+
 class Killed(Exception):
     pass
 
