@@ -1,5 +1,6 @@
 """Every test has a home of its own, no tracing, and no model but the one it asks for."""
 
+import gc
 import os
 import shutil
 import uuid
@@ -8,6 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+
+def pytest_collection_finish() -> None:
+    """Spare what was imported from garbage collection: Streamlit and Accelerate ask for a full one after every run (0.6 s)."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
