@@ -33,18 +33,31 @@ def served(home: Path, model: str, shipped: Path = SHIPPED) -> Served:
     Args:
         home: Of the program's files.
         model: Name of the embedded server's model; an adapter fits no other.
-        shipped: Folder of the adapters that ship, a folder each, with `run.json` of its training and in it the gate's result.
+        shipped: Folder of the adapters that ship, a folder each, as `salesman train ship` writes it: `gate` in its `run.json` decides.
 
     Raises:
         BadInput: The record of promotions is damaged.
     """
     if standing := promoted(home, model):
         return Served(str(home / standing[-1]["adapter"]), standing[-1]["think"])
+    return shipping(model, shipped)
+
+
+def shipping(model: str, shipped: Path = SHIPPED, *, without: str = "") -> Served:
+    """Return how a model is served where nothing was promoted: with the adapter that passed the gate last of those that ship.
+
+    Args:
+        model: Name of the embedded server's model.
+        shipped: Folder of the adapters that ship.
+        without: Name of one to leave out.
+    """
+    newest, found = "", Served()
     for about in sorted(shipped.glob(f"*/{ABOUT}")):
         run = json.loads(about.read_text(encoding="utf-8"))
-        if run["base"]["name"] == model and run.get("gate", {}).get("passed"):
-            return Served(str(about.with_name(ADAPTER)), bool(run["recipe"].get("think")))
-    return Served()
+        gate = run.get("gate", {})
+        if gate.get("passed") and run["base"]["name"] == model and gate["at"] > newest and about.parent.name != without:
+            newest, found = gate["at"], Served(str(about.with_name(ADAPTER)), gate["think"])
+    return found
 
 
 def promoted(home: Path, model: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""`salesman train export|promote`: from a trained run to what is served."""
+"""`salesman train export|promote|ship`: from a trained run to what is served."""
 
 import getpass
 from pathlib import Path
@@ -46,7 +46,14 @@ def promote(
     runs: Annotated[
         Path | None, typer.Option(help="Hold both kinds of calls now, in this folder, and go on with it if stopped.")
     ] = None,
-    campaign: Annotated[str, typer.Option("--campaign", "-c", help="With --runs: only scenarios of this one.")] = "",
+    campaign: Annotated[
+        str,
+        typer.Option(
+            "--campaign",
+            "-c",
+            help="With --runs: only scenarios of this one; by default of all, as it would be served in all.",
+        ),
+    ] = "",
     customers: Annotated[
         str,
         typer.Option(
@@ -65,8 +72,9 @@ def promote(
     Every change is a line of `SALESMAN_HOME/promotions.jsonl`; servers that are started afterwards take it up.
     """
     from evaluation.report.commands import condition_lines
-    from training.promote import hold_both, roll_back
+    from training.gating import hold_both
     from training.promote import promote as decide
+    from training.promote import roll_back
 
     settings, who = get_settings(), by or _user()
     if rollback:
@@ -83,6 +91,35 @@ def promote(
         say("refused; nothing changed")
         raise typer.Exit(1)
     say("promoted: served from the next start on")
+
+
+def ship(
+    run: Run,
+    name: Annotated[str, typer.Option(help="The adapter's, and its folder's under training/adapters.")],
+    base: Annotated[
+        str,
+        typer.Option(help="Calls of the agent as it ships, without this adapter: a run's folder, or FOLDER:VARIANT."),
+    ],
+    candidate: Annotated[str, typer.Option(help="Calls of the agent with this adapter: the same.")],
+    data_licence: Annotated[str, typer.Option(help="Of the rows, and where they come from; for the model card.")],
+    measured: Annotated[
+        Path | None, typer.Option(help="What `salesman train measure --json` printed; for the model card.")
+    ] = None,
+) -> None:
+    """Make a run's adapter part of the project: adapter.gguf, run.json with the gate's decision, MODEL_CARD.md.
+
+    It is served by default if it passed the gate; if not, it ships as a result, and the exit code is 1.
+    """
+    from evaluation.report.commands import condition_lines
+    from training.ship import ship as write
+
+    folder, found = write(run, name, base, candidate, data_licence=data_licence, measured=measured)
+    for line in condition_lines(found):
+        say(line)
+    passed = all(condition.passed for condition in found)
+    say(f"{folder}: {'served by default' if passed else 'a result, not served: it did not pass the gate'}")
+    if not passed:
+        raise typer.Exit(1)
 
 
 def _user() -> str:

@@ -16,11 +16,13 @@ from evaluation.runs.runner import Order
 from evaluation.scenarios.loading import split_ids
 from evaluation.scenarios.scenario_set import ScenarioSet
 from graph.errors import BadInput
-from graph.served import PROMOTIONS, Served, promoted, served, sha256_of
+from graph.served import PROMOTIONS, Served, promoted, served, sha256_of, shipping
 from graph.settings import Settings, get_settings
 from tests.evaluation import made_calls as made
+from training import gating
 from training import promote as promoting
-from training.promote import hold_both, promote, roll_back
+from training.gating import hold_both
+from training.promote import known_campaigns, promote, roll_back
 from training.promote_commands import promote as command
 
 HASH = hashlib.sha256(GATE.read_bytes()).hexdigest()
@@ -33,6 +35,7 @@ def shipped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let plain scenarios under held-out ids be those that ship."""
     plain = ScenarioSet(tuple(made.scenario(name) for name in TEST))
     monkeypatch.setattr(gate, "load_split", lambda split: plain)
+    monkeypatch.setattr(promoting, "known_campaigns", lambda _: ["lantern_local", "save_the_children"])
 
 
 @pytest.fixture
@@ -43,7 +46,7 @@ def settings() -> Settings:
 @pytest.fixture
 def open_gate(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let everything pass, where the gate is not what is tested: it takes a second."""
-    monkeypatch.setattr(promoting, "decide", lambda *_: [])
+    monkeypatch.setattr(gating, "decide", lambda *_: [])
 
 
 def call(variant: str, scenario: str, trial: int, won: bool) -> CallResult:
@@ -95,9 +98,16 @@ def test_what_passes_is_served_and_recorded(tmp_path: Path, settings: Settings) 
     assert (record["action"], record["by"], record["why"]) == ("promote", "ann", "wins more: first")
     assert record["sha256"] == sha256
     names = [condition["name"] for condition in record["conditions"]]
-    assert names[:3] == ["base is served", "candidate is this adapter", "gate's rules"]
+    assert names[:4] == ["base is served", "candidate is this adapter", "campaigns", "gate's rules"]
+    told = "calls of lantern_local; not looked at, though served there too: save_the_children"
+    assert record["conditions"][2]["finding"] == told
     assert "success" in names
     assert record["at"].startswith("20")
+
+
+@pytest.mark.usefixtures("loaded_home")
+def test_what_an_adapter_would_be_served_in_is_every_campaign_of_the_library(settings: Settings) -> None:
+    assert known_campaigns(settings) == ["lantern_local", "save_the_children"]
 
 
 @pytest.mark.usefixtures("open_gate")
@@ -232,10 +242,17 @@ def test_an_adapter_that_passed_thinking_is_served_thinking(tmp_path: Path, sett
     assert served(settings.home, MODEL).think is True
 
 
-def ships(folder: Path, model: str = MODEL, passed: bool = True, **recipe: Any) -> Path:
-    trained(folder / "persuader")
-    about = {"base": {"name": model}, "recipe": recipe, "gate": {"passed": passed}}
-    (folder / "persuader" / "run.json").write_text(json.dumps(about))
+def ships(
+    folder: Path,
+    model: str = MODEL,
+    passed: bool = True,
+    think: bool = False,
+    name: str = "persuader",
+    at: str = "2026",
+) -> Path:
+    trained(folder / name)
+    about = {"base": {"name": model}, "gate": {"passed": passed, "think": think, "at": at}}
+    (folder / name / "run.json").write_text(json.dumps(about))
     return folder
 
 
@@ -247,9 +264,17 @@ def test_a_shipped_adapter_that_did_not_pass_or_fits_another_model_is_not_served
 
 
 @pytest.mark.parametrize("think", [True, False])
-def test_a_shipped_adapter_that_passed_is_served_as_it_was_trained(tmp_path: Path, think: bool) -> None:
+def test_a_shipped_adapter_that_passed_is_served_as_it_passed(tmp_path: Path, think: bool) -> None:
     folder = ships(tmp_path / "adapters", think=think)
     assert served(tmp_path / "home", MODEL, folder) == Served(str(folder / "persuader" / "adapter.gguf"), think)
+
+
+def test_of_two_that_ship_the_one_that_passed_last_is_served(tmp_path: Path) -> None:
+    folder = tmp_path / "adapters"
+    for name, at in (("a", "2026-02"), ("b", "2026-03"), ("c", "2026-01")):
+        ships(folder, name=name, at=at)
+    assert shipping(MODEL, folder) == Served(str(folder / "b" / "adapter.gguf"))
+    assert shipping(MODEL, folder, without="b") == Served(str(folder / "a" / "adapter.gguf"))
 
 
 @pytest.mark.usefixtures("open_gate")
@@ -292,6 +317,9 @@ def test_both_kinds_of_calls_are_held_with_the_agent_as_served_and_with_the_adap
     assert [variant.adapter for variant in order.variants] == ["", str(run / "adapter.gguf")]
     assert [variant.think for variant in order.variants] == [False, think]
     assert (order.split, order.trials, order.gate) == ("test", 2, HASH)
+    assert {one.campaign for one in order.scenarios.scenarios} == {"lantern_local"}
+    hold_both(run, tmp_path / "calls", get_settings())
+    assert {one.campaign for one in orders[1].scenarios.scenarios} == {"lantern_local", "save_the_children"}
 
 
 @pytest.mark.parametrize(
