@@ -4,7 +4,8 @@ Departures from REPO (arXiv 2510.04214), which names neither its base model nor 
 1. Bradley-Terry on pairs (Ouyang et al., arXiv 2203.02155, eq. 1), as TRL has it; the paper says "pairwise".
 2. The pairs' pools are ours: people's marks, outcomes and rules in place of experts, linguists, sellers and paths of the SOP.
 3. The system message is not read (see `training.rewards.preference.tokens_of`).
-4. Scores are centred and scaled by held-out replies, so that REPO's formula has a zero.
+4. Scores are centred and scaled by held-out replies, so that REPO's formula has a zero, and count as far as held-out pairs are told
+   right.
 """
 
 import json
@@ -23,7 +24,16 @@ from graph.errors import BadInput
 from graph.settings import Settings
 from training.recipes import PolicyRecipe, built, read_recipe
 from training.rewards.format import split_thought
-from training.rewards.preference import FILE, Scale, base_weights, load_weights, raw_scores, reader_of, tokens_of
+from training.rewards.preference import (
+    FILE,
+    Scale,
+    base_weights,
+    load_weights,
+    raw_scores,
+    reader_of,
+    reliability,
+    tokens_of,
+)
 from training.run_file import RunFile, conduct
 
 ALL = "all"
@@ -113,9 +123,14 @@ def _measure(run: RunFile, dev: Sequence[Mapping[str, Any]], most: int, settings
         raw_scores(model, pairs[side], tokenizer.pad_token_id) for side in ("chosen_ids", "rejected_ids")
     )
     scores = [*chosen, *rejected]
-    scale: Scale = {"most_tokens": most, "mean": fmean(scores), "deviation": pstdev(scores)}
-    (run.folder / FILE).write_text(json.dumps(scale) + "\n", encoding="utf-8")
     found = accuracy(dev, [one - other for one, other in zip(chosen, rejected, strict=True)])
+    scale: Scale = {
+        "most_tokens": most,
+        "mean": fmean(scores),
+        "deviation": pstdev(scores),
+        "reliability": reliability(found[ALL].low),
+    }
+    (run.folder / FILE).write_text(json.dumps(scale) + "\n", encoding="utf-8")
     run.write(accuracy={pool: asdict(estimate) for pool, estimate in found.items()})
 
 

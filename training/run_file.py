@@ -26,6 +26,8 @@ from graph.errors import BadInput
 RUN, LOG = "run.json", "log.jsonl"
 ADAPTER, MODEL = "adapter", "model"
 """Where the result lies: a LoRA, or all weights."""
+WEIGHTS = ("adapter", "reward_model")
+"""Keys of a recipe that name weights which another run made."""
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 STATE = "trainer_state.json"
 """Written last in a checkpoint: one without it was cut short."""
@@ -55,15 +57,20 @@ class RunFile(TrainerCallback):
             files: The data.
 
         Raises:
-            BadInput: There lies a run of another recipe or other data, or a file is missing.
+            BadInput: There lies a run of another recipe, other data or other weights under the same name, or some are missing.
         """
-        made_of = {"trainer": trainer, "recipe": dict(recipe), "data": [_described(file) for file in files]}
+        made_of = {
+            "trainer": trainer,
+            "recipe": dict(recipe),
+            "data": [_described(file) for file in files],
+            "weights": {key: _weights(key, Path(recipe[key])) for key in WEIGHTS if recipe.get(key)},
+        }
         path = folder / RUN
         if path.is_file():
             about = json.loads(path.read_text(encoding="utf-8"))
-            other = [name for name, value in made_of.items() if about[name] != value]
+            other = [name for name, value in made_of.items() if about.get(name, {}) != value]
             if other:
-                told = _difference(about[other[0]], made_of[other[0]])
+                told = _difference(about.get(other[0], {}), made_of[other[0]])
                 raise BadInput(
                     f"Run {folder} was made with another {other[0]} ({told}); name another folder by --output_dir."
                 )
@@ -215,6 +222,14 @@ def _described(file: Path) -> dict[str, Any]:
         raise BadInput(f"Data {file} does not exist.")
     lines = sum(1 for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
     return {"file": str(file), "sha256": _sha256([file]), "rows": lines}
+
+
+def _weights(key: str, folder: Path) -> dict[str, str]:
+    """Return what identifies weights that another run made: their folder and their hash."""
+    weights = [path for part in ("", ADAPTER, MODEL) for path in sorted((folder / part).glob("*.safetensors"))]
+    if not weights:
+        raise BadInput(f"{key}: {folder} holds no weights (*.safetensors); name the result of a finished run.")
+    return {"folder": str(folder), "sha256": _sha256(weights)}
 
 
 def _sha256(files: Iterable[Path]) -> str:

@@ -50,7 +50,8 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
         distinct = self.args.generation_batch_size // self.num_generations  # type: ignore[attr-defined]
         # Twice: a prompt as it is, and begun with a thought (see grpo.py).
         self._kept, self._kept_at = PrefixCache(keep=2 * distinct), -1
-        self._of_reference = PrefixCache(keep=distinct)
+        self.reference_prefixes = PrefixCache(keep=distinct)
+        """States of prompts, each without its last token, under the reference model."""
 
     @property
     def prefixes(self) -> PrefixCache:
@@ -127,8 +128,8 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
         if model is not self.ref_model and not switched:
             return self.prefixes
         if self.args.sync_ref_model:  # type: ignore[attr-defined]
-            self._of_reference.clear()
-        return self._of_reference
+            self.reference_prefixes.clear()
+        return self.reference_prefixes
 
     def _unwrapped(self) -> AbstractContextManager[Any]:
         manager: AbstractContextManager[Any] = unwrap_model_for_generation(

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from trl import GRPOConfig, GRPOTrainer
 
 from graph.errors import BadInput
@@ -13,7 +13,7 @@ from tests.training.tiny import save_tiny
 from training.corpus.rows import write_rows
 from training.grpo import GRPORecipe, train_grpo
 from training.models import load_policy
-from training.monitors import CollapseMonitor
+from training.monitors import LIMITS, CollapseMonitor
 from training.recipes import read_recipe
 from training.rewards.registry import MAKERS
 from training.run_file import ADAPTER, LOG, MODEL, RUN
@@ -209,6 +209,21 @@ def test_training_goes_on_from_an_adapter_that_fine_tuning_made(tmp_path: Path, 
     first, second = (load_file(tmp_path / name / ADAPTER / "adapter_model.safetensors") for name in ("out", "on"))
     assert first.keys() == second.keys()
     assert all(not value.equal(second[name]) for name, value in first.items())
+    [kept] = json.loads((tmp_path / "on" / RUN).read_text())["weights"].values()
+    assert (kept["folder"], len(kept["sha256"])) == (str(tmp_path / "out" / ADAPTER), 64)
+    save_file(
+        {name: value + 1 for name, value in first.items()}, tmp_path / "out" / ADAPTER / "adapter_model.safetensors"
+    )
+    with pytest.raises(BadInput, match=r"was made with another weights \(adapter: .* there, .* now\)"):
+        train_grpo(recipe, [*on, "--beta", "0.1"], Settings())
+
+
+def test_an_adapter_that_is_not_there_is_named_before_anything_is_written(tmp_path: Path, recipe: Path) -> None:
+    with pytest.raises(
+        BadInput, match=r"adapter: .*gone holds no weights \(\*\.safetensors\); name the result of a fin"
+    ):
+        train_grpo(recipe, ["--adapter", str(tmp_path / "gone")], Settings())
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -247,6 +262,46 @@ def test_shipped_recipes_are_read_and_their_rewards_are_known(path: Path) -> Non
     CollapseMonitor(recipe.stop, recipe.patience)
     assert trl.scale_rewards == "group"
     assert recipe.share_prefix == ("cpu" in path.stem or "tiny" in path.stem) != trl.use_vllm
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "differs"),
+    [
+        ("grpo_cpu_without_bayes", "grpo_cpu", {"rewards"}),
+        ("grpo_cpu_only_bayes", "grpo_cpu", {"rewards"}),
+        ("grpo_cpu_after_sft", "grpo_cpu", {"adapter"}),
+        ("grpo_cpu_135m", "grpo_cpu", {"model"}),
+        ("grpo_cpu_sum", "grpo_cpu_without_bayes", {"rewards", "reward_model"}),
+        ("grpo_cpu_repo", "grpo_cpu_sum", {"combine"}),
+        (
+            "grpo_cpu_spoken",
+            "grpo_cpu_without_bayes",
+            {"rows", "think", "hinted", "max_completion_length", "max_steps"},
+        ),
+    ],
+)
+def test_recipes_that_are_compared_differ_in_one_thing(name: str, other: str, differs: set[str]) -> None:
+    one, base = (read_recipe(CONFIGS / f"{file}.yaml", [], GRPORecipe, GRPOConfig)[2] for file in (name, other))
+    assert {key for key in one.keys() | base.keys() if one.get(key) != base.get(key)} == differs
+
+
+def test_the_ablation_leaves_out_r_bayes_and_the_reward_model_is_added_to_what_is_left() -> None:
+    def rewards(name: str) -> dict[str, float]:
+        return dict(read_recipe(CONFIGS / f"{name}.yaml", [], GRPORecipe, GRPOConfig)[0].rewards)
+
+    whole, without, only = (rewards(f"grpo_cpu{end}") for end in ("", "_without_bayes", "_only_bayes"))
+    assert whole == without | only
+    assert set(only) == {"bayesian_prior", "bayesian_likelihood"}
+    assert rewards("grpo_cpu_sum") == without | {"preference": 1.0}
+
+
+def test_every_limit_of_a_shipped_recipe_reads_what_its_run_logs(tmp_path: Path, recipe: Path) -> None:
+    stop, beta = (
+        read_recipe(CONFIGS / "grpo_cpu.yaml", [], GRPORecipe, GRPOConfig)[2][key] for key in ("stop", "beta")
+    )
+    run = train_grpo(recipe, ["--max_steps", "2", "--beta", str(beta)], Settings())
+    assert {LIMITS[name].metric for name in stop} <= run.about["metrics"].keys()
+    assert run.about["metrics"]["kl"] > 0
 
 
 def test_the_tiny_recipe_moves_every_trainable_parameter(tmp_path: Path) -> None:

@@ -5,19 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from safetensors.torch import load_file
 from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
 from trl import RewardConfig
 
 from evaluation.outcome.base import MINILM
 from graph.errors import BadInput
 from graph.settings import Settings
-from tests.training.tiny import save_tiny, tiny_tokenizer
-from training.corpus.rows import write_rows
+from tests.training.tiny import tiny_tokenizer
+from tests.training.tiny_runs import on_tiny, tiny_recipe, tiny_row, unmoved, weights
 from training.recipes import read_recipe
 from training.reward_model import RewardRecipe, accuracy, train_reward_model
-from training.rewards.preference import FILE, LIMIT, PreferenceReward, tokens_of
+from training.rewards.preference import FILE, LIMIT, PreferenceReward, reliability, tokens_of
 from training.rewards.registry import build_rewards
 from training.run_file import ADAPTER, MODEL
 
@@ -33,66 +31,34 @@ def said(text: str) -> list[dict[str, str]]:
 
 def row(at: int, split: str, pool: str = "marks") -> dict[str, Any]:
     """A pair of which the better reply says yes and the worse one no."""
-    return {
-        "dialogue": f"{split}{at // 2}",
-        "turn": 1,
-        "campaign": "tea",
-        "language": "en",
-        "stage": "opening",
-        "intent": "question",
-        "split": split,
-        "method": "recorded",
-        "prompt": [SYSTEM, {"role": "user", "content": f"Tea {at}?"}],
-        "chosen": said(f"<think>a thought</think>Yes, {at}."),
-        "rejected": said(f"No, {at}."),
-        "pool": pool,
-    }
+    pair = {"chosen": said(f"<think>a thought</think>Yes, {at}."), "rejected": said(f"No, {at}.")}
+    return tiny_row(at, f"Tea {at}?", dialogue=f"{split}{at // 2}", split=split, pool=pool, **pair)
 
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     rows = [row(at, "train", ("marks", "rules")[at % 2]) for at in range(8)]
-    write_rows(tmp_path / "rows.jsonl", [*rows, *(row(at, "dev", ("marks", "rules")[at % 2]) for at in range(6))])
-    config = tmp_path / "reward.yaml"
-    config.write_text(
-        f"""
-model: {save_tiny(tmp_path / "base")}
-rows: {tmp_path / "rows.jsonl"}
-output_dir: {tmp_path / "out"}
-dtype: float32
-max_length: 64
-learning_rate: 0.02
-per_device_train_batch_size: 4
-max_steps: 12
-save_steps: 6
-logging_steps: 4
-gradient_checkpointing: false
-report_to: none
-disable_tqdm: true
-"""
-    )
-    return config
+    rows += [row(at, "dev", ("marks", "rules")[at % 2]) for at in range(6)]
+    keys = {"learning_rate": 0.02, "max_length": 64, "max_steps": 12, "save_steps": 6, "logging_steps": 4}
+    return tiny_recipe(tmp_path, rows, **keys)
 
 
 def test_full_training_moves_every_parameter_and_tells_held_out_pairs_apart(tmp_path: Path, recipe: Path) -> None:
     run = train_reward_model(recipe, ["--lora_r", "0", "--bf16=false"], Settings())
-    before, after = (
-        load_file(tmp_path / "base" / "model.safetensors"),
-        load_file(run.folder / MODEL / "model.safetensors"),
-    )
-    assert [name for name, value in after.items() if name in before and torch.equal(value, before[name])] == []
+    after = weights(run.folder / MODEL)
+    assert unmoved(weights(tmp_path / "base"), after) == []
     assert "score.weight" in after
     found = run.about["accuracy"]
     assert set(found) == {"all", "marks", "rules"}
     assert found["all"]["value"] == 1.0
-    assert (found["all"]["n"], found["all"]["clusters"]) == (6, 3)
+    assert (found["all"]["n"], found["all"]["clusters"]) == (12, 6)
     assert 0 < found["all"]["low"] < found["all"]["high"] <= 1.0
     assert run.about["rows"] == {"marks": 4, "rules": 4}
 
 
 def test_with_lora_the_adapter_and_the_head_learn_and_it_is_read_as_a_reward(tmp_path: Path, recipe: Path) -> None:
     run = train_reward_model(recipe, ["--lora_r", "4", "--lora_target_modules", "all-linear"], Settings())
-    saved = load_file(run.folder / ADAPTER / "adapter_model.safetensors")
+    saved = weights(run.folder / ADAPTER)
     assert all(bool(value.any()) for name, value in saved.items()), "lora_B begins at 0"
     assert any("score" in name for name in saved)
     [reward], _ = build_rewards({"preference": 1.0}, Settings(), reward_model=run.folder)
@@ -115,14 +81,12 @@ def test_shipped_recipes_are_read(path: Path) -> None:
 
 
 def test_the_tiny_recipe_moves_every_trainable_parameter(tmp_path: Path, recipe: Path) -> None:
-    own = ["--model", str(tmp_path / "base"), "--rows", str(tmp_path / "rows.jsonl"), "--report_to", "none"]
     found = []
     for steps in ("1", "4"):
         more = ["--output_dir", str(tmp_path / steps), "--max_steps", steps, "--bf16=false", "--warmup_steps", "0"]
-        run = train_reward_model(CONFIGS / "reward_model_tiny.yaml", [*own, *more], Settings())
-        found.append(load_file(run.folder / MODEL / "model.safetensors"))
-    before, after = found
-    assert [name for name, value in after.items() if torch.equal(value, before[name])] == []
+        run = train_reward_model(CONFIGS / "reward_model_tiny.yaml", [*on_tiny(tmp_path), *more], Settings())
+        found.append(weights(run.folder / MODEL))
+    assert unmoved(*found) == []
 
 
 def test_a_run_that_ended_before_it_was_measured_is_measured_and_a_measured_one_is_left_alone(
@@ -199,6 +163,7 @@ def test_the_scale_stands_beside_the_weights(tmp_path: Path, recipe: Path) -> No
     scale = json.loads((run.folder / FILE).read_text())
     assert scale["most_tokens"] == 64
     assert scale["deviation"] > 0
+    assert scale["reliability"] == reliability(run.about["accuracy"]["all"]["low"])
     reward = PreferenceReward(run.folder, Settings())
     pairs = [row(at, "dev") for at in range(6)]
     scores = [
@@ -207,3 +172,8 @@ def test_the_scale_stands_beside_the_weights(tmp_path: Path, recipe: Path) -> No
         for score in reward(prompts=[pair["prompt"] for pair in pairs], completions=[pair[side] for pair in pairs])
     ]
     assert sum(score or 0.0 for score in scores) / len(scores) == pytest.approx(0.0, abs=1e-3)
+
+
+@pytest.mark.parametrize(("accuracy", "believed"), [(None, 0.0), (0.4, 0.0), (0.5, 0.0), (0.75, 0.5), (1.0, 1.0)])
+def test_a_reward_model_is_believed_as_far_as_it_beats_chance(accuracy: float | None, believed: float) -> None:
+    assert reliability(accuracy) == believed

@@ -178,9 +178,12 @@ class BayesianPrior(_Term):
         policy = trainer.accelerator.unwrap_model(trainer.model)
         if hasattr(policy, "peft_config"):
             _keep_adapter(policy)
-            return
-        kept = trainer.ref_model is not None and not trainer.args.sync_ref_model
-        self._frozen = trainer.ref_model if kept else _copy(policy)
+        else:
+            kept = trainer.ref_model is not None and not trainer.args.sync_ref_model
+            self._frozen = trainer.ref_model if kept else _copy(policy)
+        if self._frozen is None or self._frozen is trainer.ref_model:
+            # For the KL term, a trainer that shares prompts has read them under the reference already.
+            self.prefixes = getattr(trainer, "reference_prefixes", None) or self.prefixes
 
     def _item(self, context: tuple[int, ...], thought: Thought, reference: str) -> Item:
         return Item(context, (), thought.sampled)

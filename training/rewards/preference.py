@@ -32,6 +32,17 @@ class Scale(TypedDict):
     """Of the scores of held-out replies, good and bad alike."""
     deviation: float
     """Their standard deviation."""
+    reliability: float
+    """How surely the model tells held-out pairs right, 0 (it may as well guess) to 1; see `reliability`."""
+
+
+def reliability(accuracy: float | None) -> float:
+    """Return how much of a reward model's score is to be believed, 0 to 1: Somers' D of its held-out pairs.
+
+    Args:
+        accuracy: Share of held-out pairs that it surely tells right, the lower end of the interval; None where that is not known.
+    """
+    return 0.0 if accuracy is None else max(0.0, 2 * accuracy - 1)
 
 
 def tokens_of(tokenizer: Any, prompt: Sequence[dict[str, str]], reply: str, most: int) -> list[int]:
@@ -58,13 +69,17 @@ def tokens_of(tokenizer: Any, prompt: Sequence[dict[str, str]], reply: str, most
 
 
 class PreferenceReward:
-    """Score a reply by a trained reward model, in standard deviations from its mean over held-out replies.
+    """Score a reply by a trained reward model, in standard deviations from its mean over held-out replies, times its reliability.
 
-    Range: -5 to 5, mostly -2 to 2; above 0: better than the replies that the model was tested on; -5 without a reply, which it
-    has never seen.
+    A model that was hardly trained, or on too few pairs, guesses, and a policy would learn to please its guesses. So scores are shrunk
+    towards the mean, by how surely the model tells held-out pairs right: one that does no better than chance says nothing.
+
+    Range: -5 to 5, mostly -2 to 2 times the reliability; above 0: better than the replies that the model was tested on; -5 without a
+    reply, which it has never seen.
 
     Source: the reward model of REPO (arXiv 2510.04214), which does not say how its scores are centred; Bradley-Terry leaves their
-    zero open, and REPO's formula needs one.
+    zero open, and REPO's formula needs one. The shrinking is Kelley's (Fundamentals of Statistics, 1947) with Somers' D for the
+    reliability, and ours.
 
     Args:
         folder: A run of `salesman train reward-model`.
@@ -97,7 +112,8 @@ class PreferenceReward:
         raw = raw_scores(self.model, texts, self.tokenizer.pad_token_id, batch=self.batch)
         mean, deviation = self.scale["mean"], max(self.scale["deviation"], 1e-6)
         scores = [max(-LIMIT, min(LIMIT, (score - mean) / deviation)) for score in raw]
-        return [score if reply else -LIMIT for score, reply in zip(scores, replies, strict=True)]
+        believed = self.scale["reliability"]
+        return [believed * score if reply else -LIMIT for score, reply in zip(scores, replies, strict=True)]
 
 
 def raw_scores(model: Any, texts: Sequence[list[int]], pad: int, *, batch: int = 8) -> list[float]:

@@ -9,6 +9,7 @@ from graph.errors import BadInput
 from graph.settings import Settings
 from training.rewards.format import FormatReward
 from training.rewards.repo import ENHANCING, RepoReward, Reward
+from training.rewards.timing import timed
 
 Combine = Literal["sum", "repo"]
 
@@ -87,7 +88,7 @@ MAKERS: dict[str, Callable[[Settings, Path | None], Reward]] = {
 def build_rewards(
     chosen: Mapping[str, float], settings: Settings, *, combine: Combine = "sum", reward_model: Path | None = None
 ) -> tuple[list[Any], list[float]]:
-    """Make a recipe's rewards; those with a `bind` are to be given the trainer before it trains.
+    """Make a recipe's rewards, each of which logs its seconds; those with a `bind` are to be given the trainer before it trains.
 
     Args:
         chosen: Name → weight.
@@ -102,7 +103,7 @@ def build_rewards(
         BadInput: A bad choice, see `check_choice`, or a reward that lacks its model.
     """
     check_choice(chosen, combine)
-    return combined({MAKERS[name](settings, reward_model): weight for name, weight in chosen.items()}, combine)
+    return combined({timed(MAKERS[name](settings, reward_model)): weight for name, weight in chosen.items()}, combine)
 
 
 def check_choice(chosen: Mapping[str, float], combine: Combine) -> None:

@@ -6,7 +6,6 @@ import pytest
 
 from graph.errors import BadInput
 from graph.settings import Settings
-from training.rewards.format import FormatReward
 from training.rewards.registry import MAKERS, build_rewards
 
 
@@ -31,8 +30,7 @@ def test_every_reward_is_made_under_the_name_it_is_logged_by() -> None:
 @pytest.mark.parametrize("think", [True, False])
 def test_the_format_depends_on_whether_thoughts_are_wanted(think: bool) -> None:
     [reward], _ = build_rewards({"format": 1}, Settings(think=think))
-    assert isinstance(reward, FormatReward)
-    assert reward.think is think
+    assert reward(completions=["<think>He asks.</think>Yes.", "Yes."]) == ([1.0, 0.0] if think else [0.0, 1.0])
 
 
 BAD = [
