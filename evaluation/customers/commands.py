@@ -42,10 +42,11 @@ def customers(
         dump({"calls": len(calls), "split": "test", "customers": found})
         return
     say(f"{len(calls)} held-out calls; means with 95 % intervals, calls drawn; median milliseconds a line")
-    say(f"{'customer':20}{''.join(f'{name:>21}' for name in MEASURES)}{'lines':>7}{'silent':>7}{'ms':>7}")
+    width = max(20, *(len(kind) + 1 for kind in found))
+    say(f"{'customer':{width}}{''.join(f'{name:>21}' for name in MEASURES)}{'lines':>7}{'silent':>7}{'ms':>7}")
     for kind, row in found.items():
         cells = "".join(f"{_shown(row[name]):>21}" for name in MEASURES)
-        say(f"{kind:20}{cells}{row['lines']:>7}{row['silent']:>7}{1000 * row['seconds_per_line']:>7.1f}")
+        say(f"{kind:{width}}{cells}{row['lines']:>7}{row['silent']:>7}{1000 * row['seconds_per_line']:>7.1f}")
 
 
 def _measured(kind: str, calls: "Sequence[RecordedCall]", seed: int) -> "list[Likeness]":

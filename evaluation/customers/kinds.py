@@ -15,7 +15,7 @@ from scripts_library.loading import CampaignData
 
 KINDS = ("rule", "retrieved", "persona", "recorded", "trained:MODEL")
 """`trained:MODEL` is a customer model of your own: the persona buyer, served by that model (a name of `salesman models
-list`, or of the server of `SALESMAN_JUDGE_BASE_URL`, adapters included)."""
+list`, `NAME+FILE.gguf` with a LoRA adapter, or a name of the server of `SALESMAN_JUDGE_BASE_URL`)."""
 
 
 def make_customer(

@@ -14,6 +14,7 @@ from typing import Any
 
 from evaluation.customers.kinds import make_customer, speaks_with_a_model
 from evaluation.customers.protocol import Customer
+from evaluation.judging.model import model_and_adapter
 from evaluation.runs.hold import hold
 from evaluation.runs.results import CallResult
 from evaluation.runs.snapshot import fill_home, keep_campaigns, settings_of
@@ -261,9 +262,13 @@ def _about(order: Order, chosen: Sequence[Scenario], left_out: Sequence[str], se
 
 
 def _adapters(order: Order, settings: Settings) -> dict[str, dict[str, str]]:
-    """Return hashes of the variants' adapters, where there are any: a run whose adapter was trained anew is another run."""
-    files = {variant.name: Path(variant.settings(settings).llm_adapter) for variant in order.variants}
-    found = {name: sha256_of(file) for name, file in files.items() if file.is_file() and not settings.llm_base_url}
+    """Return hashes of the variants' and customers' adapters: a run whose adapter was trained anew is another run."""
+    own = [] if settings.llm_base_url else order.variants
+    files = {variant.name: Path(variant.settings(settings).llm_adapter) for variant in own}
+    modelled = [kind for kind in order.customers if speaks_with_a_model(kind)]
+    speakers = {kind: kind.partition(":")[2] or settings.judge for kind in modelled}
+    files |= {kind: Path(model_and_adapter(model, settings)[1]) for kind, model in speakers.items()}
+    found = {name: sha256_of(file) for name, file in files.items() if file.is_file()}
     return {"adapters": found} if found else {}
 
 

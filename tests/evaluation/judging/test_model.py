@@ -1,9 +1,12 @@
+from pathlib import Path
 from typing import Any
 
+import pytest
 from pydantic import SecretStr
 
 from evaluation.judging.model import load_judge
 from graph.settings import Settings
+from serving import chat
 
 
 def settings(**values: Any) -> Settings:
@@ -20,6 +23,22 @@ def test_the_judge_has_a_server_of_its_own_whatever_serves_the_agent() -> None:
     model: Any = load_judge(known)
     assert (model.model_name, model.openai_api_base) == ("gpt-judge", "http://judge:1/v1")
     assert model.openai_api_key.get_secret_value() == "k"
+
+
+def test_a_judge_may_have_an_adapter_and_never_has_the_agents(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, Path | None]] = []
+    monkeypatch.setattr(chat, "_embedded", lambda _, name, adapter: asked.append((name, adapter)))
+    known = settings(judge="small", llm_adapter="seller.gguf").model_copy(update={"llm": "small"})
+    for judge in ("small", "small+runs/customer.gguf"):
+        load_judge(known.model_copy(update={"judge": judge}))
+    assert asked == [("small", None), ("small", Path("runs/customer.gguf"))]
+
+
+def test_a_servers_names_stay_whole() -> None:
+    model: Any = load_judge(
+        settings(judge="a+b.gguf", judge_base_url="http://judge:1/v1", judge_api_key=SecretStr("k"))
+    )
+    assert model.model_name == "a+b.gguf"
 
 
 def test_a_fake_judge_is_taken_even_where_the_agent_has_a_server() -> None:

@@ -86,9 +86,14 @@ def test_a_run_knows_its_adapters_by_their_hash_and_is_another_run_with_another(
 ) -> None:
     adapter = tmp_path / "adapter.gguf"
     adapter.write_text("one")
-    asked = order(variants=(Variant(name="plain"), Variant(name="tuned", adapter=str(adapter))), limit=1)
+    of_customer = tmp_path / "customer.gguf"
+    of_customer.write_text("theirs")
+    kind = f"trained:fake/echo+{of_customer}"
+    variants = Variant(name="plain"), Variant(name="tuned", adapter=str(adapter))
+    asked = order(variants=variants, customers=["rule", kind], limit=1)
     done = run(asked, tmp_path / "run", settings_with(template_home))
-    assert done.about["asked"]["adapters"] == {"tuned": hashlib.sha256(b"one").hexdigest()}
+    hashes = {"tuned": hashlib.sha256(b"one").hexdigest(), kind: hashlib.sha256(b"theirs").hexdigest()}
+    assert done.about["asked"]["adapters"] == hashes
     adapter.write_text("two")
     with pytest.raises(BadInput, match="adapters"):
         run(asked, tmp_path / "run", settings_with(template_home))
