@@ -8,7 +8,7 @@ import typer
 from graph.errors import BadInput
 from graph.settings import get_settings
 from graph.terminal import note, say
-from training import promote_commands
+from training import measure_commands, promote_commands
 from training.corpus.commands import app as corpus_app
 from training.extra import training_ready
 from training.rewards import commands as reward_commands
@@ -29,6 +29,9 @@ app.command()(synthesis_commands.synthesise)
 app.command()(reward_commands.probes)
 app.command()(promote_commands.export)
 app.command()(promote_commands.promote)
+app.command()(measure_commands.measure)
+app.command()(measure_commands.curves)
+app.command()(promote_commands.ship)
 
 
 @app.command(context_settings=PAIRS)

@@ -8,6 +8,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from graph.errors import BadInput
+from nodes.speak import ThoughtFilter
 from training.corpus.lines import read_lines, refuse, write_lines
 
 
@@ -55,6 +56,11 @@ class PreferenceRow(_Row):
     rejected: list[Message]
     pool: str
     """Where the pair comes from: `marks`, `outcomes`, `rules`, `inverted`."""
+
+
+def asks_thought(row: Mapping[str, Any]) -> bool:
+    """Tell whether a row's prompt asks for a thought before the reply."""
+    return ThoughtFilter.OPEN in row["prompt"][-1]["content"]
 
 
 def read_rows(path: Path, *columns: str, held_out: bool = False) -> list[dict[str, Any]]:
