@@ -38,7 +38,7 @@ def row(at: int, split: str, pool: str = "marks") -> dict[str, Any]:
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     rows = [row(at, "train", ("marks", "rules")[at % 2]) for at in range(8)]
-    rows += [row(at, "dev", ("marks", "rules")[at % 2]) for at in range(6)]
+    rows += [row(at, "dev", ("marks", "rules")[at % 2]) for at in range(12)]
     keys = {"learning_rate": 0.02, "max_length": 64, "max_steps": 12, "save_steps": 6, "logging_steps": 4}
     return tiny_recipe(tmp_path, rows, **keys)
 

@@ -5,12 +5,11 @@ from typing import Any
 import pytest
 import torch
 from filelock import FileLock
-from safetensors.torch import load_file
 from trl import SFTConfig, SFTTrainer
 
 from graph.errors import BadInput
 from graph.settings import Settings
-from tests.training.tiny import save_tiny
+from tests.training.tiny_runs import on_tiny, tiny_recipe, tiny_row, unmoved, weights
 from training.corpus.rows import write_rows
 from training.recipes import read_recipe
 from training.run_file import ADAPTER, LOG, MODEL, RUN
@@ -23,53 +22,19 @@ METHODS = ("extraction", "role_play", "prefix")
 
 
 def row(at: int, method: str = "extraction", split: str = "train") -> dict[str, Any]:
-    prompt = [{"role": "system", "content": "Sell tea."}, {"role": "user", "content": f"Number {at}? Your reply:"}]
-    return {
-        "dialogue": f"d{at}",
-        "turn": 1,
-        "campaign": "tea",
-        "language": "en",
-        "stage": "opening",
-        "intent": "question",
-        "split": split,
-        "method": method,
-        "prompt": prompt,
-        "completion": [{"role": "assistant", "content": f"It is {at}."}],
-    }
+    said = [{"role": "assistant", "content": f"It is {at}."}]
+    return tiny_row(at, f"Number {at}? Your reply:", method=method, split=split, completion=said)
 
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
-    write_rows(tmp_path / "rows.jsonl", [row(at, METHODS[at % 3]) for at in range(12)])
-    config = tmp_path / "sft.yaml"
-    config.write_text(
-        f"""
-model: {save_tiny(tmp_path / "base")}
-rows: {tmp_path / "rows.jsonl"}
-output_dir: {tmp_path / "out"}
-dtype: float32
-learning_rate: 0.01
-per_device_train_batch_size: 2
-max_steps: 4
-save_steps: 2
-logging_steps: 1
-gradient_checkpointing: false
-report_to: none
-disable_tqdm: true
-"""
-    )
-    return config
-
-
-def weights(folder: Path, result: str) -> dict[str, torch.Tensor]:
-    return load_file(folder / result / ("adapter_model.safetensors" if result == ADAPTER else "model.safetensors"))
+    rows = [row(at, METHODS[at % 3]) for at in range(12)]
+    return tiny_recipe(tmp_path, rows, per_device_train_batch_size=2, max_steps=4, save_steps=2)
 
 
 def test_full_fine_tuning_moves_every_parameter_and_records_the_run(tmp_path: Path, recipe: Path) -> None:
     run = train_sft(recipe, ["--lora_r", "0", "--bf16=false"], Settings())
-    before = load_file(tmp_path / "base" / "model.safetensors")
-    after = weights(tmp_path / "out", MODEL)
-    assert [name for name, value in after.items() if torch.equal(value, before[name])] == []
+    assert unmoved(weights(tmp_path / "base"), weights(run.folder / MODEL)) == []
     about = json.loads((tmp_path / "out" / RUN).read_text())
     assert about == run.about
     assert (about["trainer"], about["steps"], about["stopped"]) == ("sft", 4, "")
@@ -107,7 +72,7 @@ def test_a_run_that_was_killed_goes_on_with_the_same_command_and_ends_as_if_it_h
     assert run.about["steps"] == 4
     steps = [json.loads(line)["step"] for line in (tmp_path / "out" / LOG).read_text().splitlines()]
     assert steps == [1, 2, 3, 4, 4]
-    whole, resumed = weights(tmp_path / "whole", ADAPTER), weights(tmp_path / "out", ADAPTER)
+    whole, resumed = weights(tmp_path / "whole" / ADAPTER), weights(tmp_path / "out" / ADAPTER)
     assert all(torch.allclose(whole[name], resumed[name], atol=1e-6) for name in whole)
     assert all(value.abs().max() > 0 for value in resumed.values())
 
@@ -127,8 +92,8 @@ def test_a_run_killed_after_its_last_step_only_keeps_its_result_when_it_is_run_a
         train_sft(recipe, [], Settings())
     run = train_sft(recipe, [], Settings())
     assert run.about["steps"] == 4
-    last = load_file(tmp_path / "out" / "checkpoint-4" / "adapter_model.safetensors")
-    assert all(value.equal(last[name]) for name, value in weights(tmp_path / "out", ADAPTER).items())
+    last = weights(tmp_path / "out" / "checkpoint-4")
+    assert all(value.equal(last[name]) for name, value in weights(tmp_path / "out" / ADAPTER).items())
 
 
 def test_a_finished_run_is_left_alone_and_another_recipe_needs_another_folder(tmp_path: Path, recipe: Path) -> None:
@@ -148,8 +113,9 @@ def test_training_goes_on_from_an_adapter(tmp_path: Path, recipe: Path) -> None:
     config = json.loads((tmp_path / "on" / ADAPTER / "adapter_config.json").read_text())
     assert config["r"] == 2
     assert config["base_model_name_or_path"] == str(tmp_path / "base")
-    with pytest.raises(BadInput, match="is no PEFT folder"):
-        train_sft(recipe, ["--adapter", str(tmp_path), "--output_dir", str(tmp_path / "no")], Settings())
+    for folder, told in ((tmp_path, "holds no weights"), (tmp_path / "base", "is no PEFT folder")):
+        with pytest.raises(BadInput, match=told):
+            train_sft(recipe, ["--adapter", str(folder), "--output_dir", str(tmp_path / "no")], Settings())
 
 
 def test_what_the_trainer_refuses_is_one_line(recipe: Path) -> None:
@@ -215,15 +181,12 @@ def test_shipped_recipes_are_read(path: Path) -> None:
 
 
 def test_the_tiny_recipe_moves_every_trainable_parameter(tmp_path: Path) -> None:
-    write_rows(tmp_path / "rows.jsonl", [row(at) for at in range(16)])
-    own = {"model": save_tiny(tmp_path / "base", "llama"), "rows": tmp_path / "rows.jsonl", "report_to": "none"}
-    pairs = [word for key, value in own.items() for word in (f"--{key}", str(value))]
+    tiny_recipe(tmp_path, [row(at) for at in range(16)], "llama")
     found = []
     # The first step moves LoRA's second factors alone, as they begin at zero.
-    for steps in (1, 4):
-        out = tmp_path / str(steps)
-        train_sft(CONFIGS / "sft_tiny.yaml", [*pairs, "--output_dir", str(out), "--max_steps", str(steps)], Settings())
-        found.append(load_file(out / ADAPTER / "adapter_model.safetensors"))
-    before, after = found
-    assert len(after) == 16
-    assert [name for name, value in after.items() if value.equal(before[name]) or not value.abs().max() > 0] == []
+    for steps in ("1", "4"):
+        more = ["--output_dir", str(tmp_path / steps), "--max_steps", steps]
+        run = train_sft(CONFIGS / "sft_tiny.yaml", [*on_tiny(tmp_path), *more], Settings())
+        found.append(weights(run.folder / ADAPTER))
+    assert len(found[1]) == 16
+    assert unmoved(*found) == []
