@@ -141,6 +141,27 @@ def test_exact_gradients_equal_trls(tmp_path: Path, kind: Kind, lora: bool) -> N
         assert (one[name] - other[name]).norm() <= 1e-4 * other[name].norm(), name
 
 
+@pytest.mark.parametrize("kind", ["qwen2", "llama"])
+def test_full_fine_tuning_under_bfloat16_autocast_comes_as_near_to_trls_as_bfloat16_can(
+    tmp_path: Path, kind: Kind
+) -> None:
+    ours = trainer_of(SharedPrefixGRPOTrainer, tmp_path, kind, lora=False, own={"prefix_gradient": True}, bf16=True)
+    ids, mask, length = batch(ours)
+    prompts = [row[kept.bool()].tolist() for row, kept in zip(ids[:, :-length], mask[:, :-length], strict=True)]
+    ours._generate_single_turn(prompts, None, {}, 2)
+    found = []
+    for cls in (SharedPrefixGRPOTrainer, GRPOTrainer):
+        ours.model.zero_grad()
+        logps, _, _ = cls._get_per_token_logps_and_entropies(ours, ours.model, ids, mask, length)
+        (logps * torch.arange(logps.numel()).view_as(logps)).sum().backward()
+        found.append((logps.detach(), {n: p.grad.clone() for n, p in ours.model.named_parameters()}))
+    (one, of_one), (other, of_other) = found
+    assert torch.allclose(one, other, atol=5e-3)
+    assert other.std() > 0.01
+    for name in of_other:
+        assert (of_one[name] - of_other[name]).norm() <= 0.02 * of_other[name].norm(), name
+
+
 def test_without_the_prompts_gradient_the_log_probabilities_stay_and_the_gradients_differ(tmp_path: Path) -> None:
     gradients = []
     for through in (True, False):

@@ -208,3 +208,18 @@ def test_a_token_that_reaches_from_the_marker_into_the_reply_is_cut() -> None:
     whole = find_thought([0, 4, 3], Words())
     assert whole is not None
     assert whole.sampled == whole.closed == (0, 4)
+
+
+@pytest.mark.parametrize(("lora", "beta"), [(True, 0.0), (False, 0.1), (False, 0.0)])
+def test_nor_are_those_that_were_read_under_the_reference_unless_the_frozen_copy_is_another(
+    lora: bool, beta: float, folder: dict[str, Path], tmp_path: Path
+) -> None:
+    trainer = trainer_of(folder["qwen2"], tmp_path, lora=lora, beta=beta)
+    trainer.reference_prefixes = PrefixCache()
+    prior = BayesianPrior()
+    prior.bind(trainer)
+    before = score(prior)
+    read = trainer.reference_prefixes.read
+    assert score(prior) == before
+    assert trainer.reference_prefixes.read == read
+    assert (read > 0) == (lora or beta > 0)

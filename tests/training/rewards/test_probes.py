@@ -1,7 +1,9 @@
 """Replies that only try to please the rewards lose under the shipped recipes; and a recipe that can be pleased is found out."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 
 import pytest
 from trl import GRPOConfig
@@ -10,11 +12,13 @@ from typer.testing import CliRunner
 from graph.errors import BadInput
 from graph.settings import Settings, get_settings
 from nodes.resources import get_resources
+from tests.training.tiny import tiny_tokenizer
 from training.commands import app, recipe_file
 from training.corpus.guarded import rule_hits, state_json
 from training.corpus.prompts import walk
 from training.grpo import GRPORecipe
 from training.recipes import read_recipe
+from training.rewards.preference import Scale, reliability
 from training.rewards.probes import Verdict, cases, check_probes
 
 # TRL's own defaults use names that transformers has deprecated.
@@ -58,6 +62,23 @@ def test_combined_as_repo_does_none_wins_while_the_main_reward_of_an_honest_repl
     assert won(check_probes(recipe.rewards, settings, combine="repo")) == set()
     with_bayes, _, _ = read_recipe(recipe_file("grpo"), [], GRPORecipe, GRPOConfig)
     assert won(check_probes(with_bayes.rewards, settings, combine="repo"))
+
+
+@pytest.mark.parametrize("name", ["grpo_cpu_sum", "grpo_cpu_repo"])
+def test_a_reward_model_that_guesses_lets_no_probe_win(
+    name: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def guessed(texts: Sequence[list[int]]) -> list[float]:
+        return [Random(str(text)).gauss(0, 1) for text in texts]
+
+    scale: Scale = {"most_tokens": 64, "mean": 0.0, "deviation": 1.0, "reliability": reliability(0.5)}
+    monkeypatch.setattr("training.rewards.preference.load_reward_model", lambda *_: (None, tiny_tokenizer(), scale))
+    monkeypatch.setattr("training.rewards.preference.raw_scores", lambda _, texts, *__, **___: guessed(texts))
+    recipe, _, _ = read_recipe(recipe_file(name), [], GRPORecipe, GRPOConfig)
+    folder = Path(recipe.reward_model)
+    assert won(check_probes(recipe.rewards, settings, combine=recipe.combine, reward_model=folder)) == set()
+    scale["reliability"] = 1.0
+    assert won(check_probes(recipe.rewards, settings, combine=recipe.combine, reward_model=folder))
 
 
 def test_a_recipe_that_can_be_pleased_is_found_out(settings: Settings) -> None:
