@@ -199,7 +199,8 @@ def bad_cases(
     ]
     if not cases:
         raise BadInput(f"No case of campaign '{campaign}' in language '{language}'; leave one of them away.")
-    settings = Variant(name="asked", adapter=adapter, think=think).settings(get_settings())
+    asked = Variant(name="asked", adapter=adapter, think=True) if think else Variant(name="asked", adapter=adapter)
+    settings = asked.settings(get_settings())
     model = load_judge(settings) if ask_judge else None
     calls, tell, outcomes = Calls(settings, answering=answering), _teller("cases answered"), []
     answer, started = answers_of(calls), time.monotonic()
@@ -272,7 +273,7 @@ def preference(
     folder: Annotated[Path, typer.Argument(help="Folder of a run whose pairs people have compared.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Say how often people preferred each variant in blind pairs, ties half, with the 95 % interval."""
+    """Say how often people preferred each variant in blind pairs of calls and of replies, ties half, with the 95 % interval."""
     from evaluation.judging.pairs import win_rates
 
     rates = win_rates(folder)
@@ -281,7 +282,9 @@ def preference(
         return
     for row in rates:
         counts = f"{row['wins']} won, {row['ties']} tied, {row['losses']} lost"
-        say(f"{row['variant']:16} {_share(row['rate'])}  [{row['low']:.0%}, {row['high']:.0%}]  {counts}")
+        say(
+            f"{row['kind']:6} {row['variant']:16} {_share(row['rate'])}  [{_share(row['low'])}, {_share(row['high'])}]  {counts}"
+        )
 
 
 def _teller(what: str) -> Callable[[int, int, float | None], None]:

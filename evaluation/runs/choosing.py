@@ -16,6 +16,8 @@ from scripts_library.schema import Language
 
 TELEBOT = "telebot"
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
+SHOWN = 6
+"""Campaigns that a message names."""
 
 
 def choose(
@@ -50,13 +52,20 @@ def choose(
         found = load_split(split)
     elif source == TELEBOT:
         found = _telebot(settings, campaign, language, seed)
-    else:
+    elif Path(source).suffix or Path(source).exists():
         found = load_scenario_file(Path(source), settings)
+    else:
+        raise BadInput(f"--scenarios {source}: no file of that name; give one, or {', '.join(SPLITS)} or {TELEBOT}.")
     kept = [
         one
         for one in found.scenarios
         if (not campaign or one.campaign == campaign) and (not language or one.language == language)
     ]
+    if found.scenarios and not kept:
+        there = ", ".join(sorted({f"{one.campaign} in {one.language}" for one in found.scenarios})[:SHOWN])
+        raise BadInput(
+            f"--scenarios {source} has none of campaign {campaign or 'any'} in {language or 'any language'}; it has {there}."
+        )
     if max_turns is not None:
         kept = [one.model_copy(update={"max_turns": min(one.max_turns, max_turns)}) for one in kept]
     found = replace(found, scenarios=tuple(kept))

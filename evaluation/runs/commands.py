@@ -34,7 +34,7 @@ def run(
     customers: Annotated[
         str,
         typer.Option(
-            help="Kinds of customers, e.g. `rule,persona`: rule, retrieved, persona, recorded, trained:MODEL."
+            help="Kinds of customers, e.g. `rule,persona`: rule, retrieved, persona, recorded, trained:MODEL or trained:MODEL+ADAPTER.gguf."
         ),
     ] = "rule",
     trials: Annotated[int, typer.Option(min=1, max=100, help="Calls of each scenario with each customer.")] = 1,
@@ -76,7 +76,7 @@ def run(
 
     settings = get_settings()
     order = Order(
-        variants=load_variants(variants) if variants else (AS_SERVED,),
+        variants=load_variants(variants, settings) if variants else (AS_SERVED,),
         scenarios=choose(
             scenarios,
             settings,

@@ -13,6 +13,7 @@ from graph.session import Calls
 from graph.settings import Settings
 from scripts_library.loading import join_errors
 from scripts_library.yaml_lines import read_yaml
+from serving.catalogue import find_model
 
 ANSWERING: dict[str, Answering] = {"on": "scripts", "off": "goals", "fewshot": "few_shot"}
 
@@ -35,7 +36,7 @@ class Variant(BaseModel):
     intent_noise: float = Field(default=0.0, ge=0.0, le=1.0)
     """Share of intents that are replaced by a wrong one."""
     think: bool = False
-    """False: as the settings say; with an adapter of the variant's own, or `none`, it does not think."""
+    """Left out: as the settings say; with an adapter of the variant's own, or `none`, it does not think."""
     model: str = ""
     """A name of the catalogue, or of the server of `SALESMAN_LLM_BASE_URL`; empty: the settings'."""
     adapter: str = ""
@@ -44,7 +45,7 @@ class Variant(BaseModel):
 
     def settings(self, base: Settings) -> Settings:
         """Return the settings under which this variant holds its calls."""
-        changes: dict[str, Any] = {"think": self.think} if self.think or self.adapter else {}
+        changes: dict[str, Any] = {"think": self.think} if "think" in self.model_fields_set or self.adapter else {}
         if base.llm_base_url:
             changes["llm_model"] = self.adapter or self.model or base.llm_model
         else:
@@ -63,11 +64,15 @@ AS_SERVED = Variant(name="served")
 _VARIANTS = TypeAdapter(list[Variant])
 
 
-def load_variants(path: Path) -> tuple[Variant, ...]:
+def load_variants(path: Path, settings: Settings) -> tuple[Variant, ...]:
     """Read a YAML list of variants.
 
+    Args:
+        path: The file.
+        settings: Say which models and adapters there are: the catalogue's and files, or those of a server, which has its own names.
+
     Raises:
-        BadInput: No list, an unknown field or value, or a name twice; every error with its place.
+        BadInput: No list, an unknown field or value, a name twice, or a model or adapter that there is not; every error with its place.
     """
     document = read_yaml(path)
     try:
@@ -81,7 +86,22 @@ def load_variants(path: Path) -> tuple[Variant, ...]:
         raise BadInput(
             f"Variants {path}: " + (f"{', '.join(twice)} named twice" if twice else "the list is empty") + "."
         )
+    if missing := [f"{path}: variant {one.name}: {fault}" for one in variants if (fault := _missing(one, settings))]:
+        raise BadInput(join_errors(f"Variants {path}", missing))
     return tuple(variants)
+
+
+def _missing(variant: Variant, settings: Settings) -> str:
+    """Return what a variant needs and this machine has not; empty where nothing lacks."""
+    if settings.llm_base_url or (variant.model or settings.llm).startswith("fake/"):
+        return ""
+    if variant.adapter not in ("", "none") and not Path(variant.adapter).is_file():
+        return f"adapter {variant.adapter} is no file – give a GGUF file, or `none`"
+    try:
+        find_model(variant.model or settings.llm)
+    except BadInput as error:
+        return str(error)
+    return ""
 
 
 def _place(location: Sequence[str | int]) -> str:

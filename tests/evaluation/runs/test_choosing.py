@@ -35,3 +35,16 @@ def test_follow_ups_are_sessions_after_a_refusal_and_peers_are_for_salesllms_row
     assert {one.max_turns for one in choose("dev", settings, max_turns=3).scenarios} == {3}
     with pytest.raises(BadInput, match="SalesLLM"):
         choose("dev", settings, products=6)
+
+
+@pytest.mark.parametrize(
+    ("source", "only", "told"),
+    [
+        ("tset", {}, "train, dev, test or telebot"),
+        ("test", {"campaign": "lantern"}, "lantern_local in zh"),
+        ("test", {"campaign": "save_the_children", "language": "zh"}, "save_the_children in zh"),
+    ],
+)
+def test_what_is_not_there_is_told_with_what_is(source: str, only: dict[str, str], told: str) -> None:
+    with pytest.raises(BadInput, match=told):
+        choose(source, Settings(_env_file=None), **only)  # type: ignore[arg-type, call-arg]

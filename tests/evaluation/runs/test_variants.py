@@ -10,6 +10,8 @@ from evaluation.scenarios.schema import Scenario, Success
 from graph.errors import BadInput
 from graph.settings import Settings
 
+HERE = Settings(llm_base_url="", llm="qwen2.5-coder-0.5b-instruct", _env_file=None)  # type: ignore[call-arg]
+
 
 def write(path: Path, text: str) -> Path:
     path.write_text(text, encoding="utf-8")
@@ -20,7 +22,7 @@ def test_yamls_bare_booleans_are_read_as_on_and_off(tmp_path: Path) -> None:
     path = write(
         tmp_path / "v.yaml", "- {name: a, scripts: on}\n- {name: b, scripts: off}\n- {name: c, scripts: fewshot}\n"
     )
-    assert [variant.scripts for variant in load_variants(path)] == ["on", "off", "fewshot"]
+    assert [variant.scripts for variant in load_variants(path, HERE)] == ["on", "off", "fewshot"]
 
 
 @pytest.mark.parametrize(
@@ -33,11 +35,19 @@ def test_yamls_bare_booleans_are_read_as_on_and_off(tmp_path: Path) -> None:
         ("- {scripts: on}", "name"),
         ("[]", "empty"),
         ("name: a", "list"),
+        ("- {name: a, model: gpt-9}", "variant a: Model 'gpt-9'"),
+        ("- {name: a, adapter: gone.gguf}", "variant a: adapter gone.gguf"),
     ],
 )
 def test_a_wrong_file_is_refused_with_the_field(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(BadInput, match=told):
-        load_variants(write(tmp_path / "v.yaml", text))
+        load_variants(write(tmp_path / "v.yaml", text), HERE)
+
+
+def test_a_server_of_ones_own_may_have_any_model_and_adapter(tmp_path: Path) -> None:
+    path = write(tmp_path / "v.yaml", "- {name: a, model: gpt-9}\n- {name: b, adapter: tuned}\n")
+    remote = HERE.model_copy(update={"llm_base_url": "http://h/v1"})
+    assert [variant.model or variant.adapter for variant in load_variants(path, remote)] == ["gpt-9", "tuned"]
 
 
 def test_a_variant_changes_only_what_it_names() -> None:
@@ -45,6 +55,10 @@ def test_a_variant_changes_only_what_it_names() -> None:
     assert Variant(name="a").settings(base) == base
     changed = Variant(name="a", model="smollm2-135m-instruct", adapter="x.gguf", think=True).settings(base)
     assert (changed.llm, changed.llm_adapter, changed.think) == ("smollm2-135m-instruct", "x.gguf", True)
+    thinking = base.model_copy(update={"think": True})
+    assert [
+        Variant.model_validate({"name": "a"} | told).settings(thinking).think for told in ({}, {"think": False})
+    ] == [True, False]
     remote = base.model_copy(update={"llm_base_url": "http://h/v1", "llm_model": "m"})
     assert Variant(name="a").settings(remote).llm_model == "m"
     assert Variant(name="a", adapter="tuned").settings(remote).llm_model == "tuned"
