@@ -98,7 +98,7 @@ def _compare(run: Run, rater: str, kind: Kind) -> None:
     if not left:
         if (run.folder / PAIRS).is_file():
             st.success(t("rating.done"))
-            _preferred(run)
+            _preferred(run, kind)
         else:
             st.info(t("rating.nothing"))
         return
@@ -116,7 +116,7 @@ def _compare(run: Run, rater: str, kind: Kind) -> None:
             st.rerun()
 
 
-def _preferred(run: Run) -> None:
+def _preferred(run: Run, kind: Kind) -> None:
     """Show who is preferred; only to somebody who has nothing left to compare, so that it sways nobody."""
     st.subheader(t("rating.preferred"))
     st.dataframe(
@@ -124,10 +124,11 @@ def _preferred(run: Run) -> None:
             {
                 t("rating.column_variant"): row["variant"],
                 t("rating.column_rate"): f"{row['rate']:.0%}",
-                t("rating.column_between"): f"{row['low']:.0%} – {row['high']:.0%}",
+                t("rating.column_between"): "–" if row["low"] is None else f"{row['low']:.0%} – {row['high']:.0%}",
                 t("rating.column_of"): row["wins"] + row["ties"] + row["losses"],
             }
             for row in win_rates(run.folder)
+            if row["kind"] == kind
         ],
         hide_index=True,
         width="stretch",

@@ -102,6 +102,8 @@ def ratings_of_run(folder: Path, judge: str = JUDGE) -> list[Rating]:
     Raises:
         BadInput: Nobody has rated a call of the run, or no judge has.
     """
+    if not (folder / RATINGS).is_file():
+        raise BadInput(f"{folder} holds no ratings; people make them on the page Quality, or give the CSV of your own.")
     people = read_ratings(folder / RATINGS)
     lines = cast(list[Line], list(read_lines(folder / FILE)))
     own = [line for line in lines if line["judge"] == judge]

@@ -6,18 +6,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast
 
 from filelock import FileLock
 from typing_extensions import TypedDict
 
 from evaluation.judging.agreement import RATINGS
 from evaluation.judging.transcript import Said, transcript
+from evaluation.report.statistics import mean
 from evaluation.runs.results import CallResult
 from evaluation.runs.store import Run
 from graph.errors import BadInput
 from graph.export import cell
-from graph.intervals import Share
 
 PAIRS = "pairs.csv"
 TIE = "tie"
@@ -49,15 +49,16 @@ class Pair:
 
 
 class Preference(TypedDict):
-    """How often a variant was preferred to the others, ties half."""
+    """How often a variant was preferred to the others, ties half, with a 95 % interval (None where one scenario stands behind it)."""
 
+    kind: Kind
     variant: str
     wins: int
     ties: int
     losses: int
     rate: float | None
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 def calls_to_rate(run: Run, rater: str, criterion: str) -> list[Shown]:
@@ -163,9 +164,9 @@ def keep_preference(run: Run, pair: Pair, rater: str, preferred: str, at: str) -
 
 
 def win_rates(folder: Path) -> list[Preference]:
-    """Return each variant's win rate in the comparisons of a run, ties half, with Wilson's 95 % interval.
+    """Return each variant's win rate in the comparisons of a run, of calls and of replies apart.
 
-    Comparisons of one rater, or of one scenario, resemble each other, which the interval does not know.
+    Comparisons of one scenario hang together, whoever made them: the bootstrap draws scenarios, as a report does.
 
     Raises:
         BadInput: Nobody has compared a pair, or a row names something else than its two units or `tie`.
@@ -173,7 +174,7 @@ def win_rates(folder: Path) -> list[Preference]:
     rows = {(row["pair"], row["rater"]): row for row in _rows(folder / PAIRS)}.values()
     if not rows:
         raise BadInput(f"{folder} holds no comparisons; people make them on the page Quality, in the tab of ratings.")
-    counts: dict[str, list[int]] = {}
+    points: dict[tuple[Kind, str], list[tuple[float, str]]] = {}
     for row in rows:
         sides = row["first"], row["second"]
         if row["preferred"] not in (*sides, TIE):
@@ -181,17 +182,20 @@ def win_rates(folder: Path) -> list[Preference]:
                 f"{folder / PAIRS}: '{row['preferred']}' is none of {', '.join(sides)} and {TIE}; mend the row."
             )
         for unit in sides:
-            place = 1 if row["preferred"] == TIE else 0 if row["preferred"] == unit else 2
-            counts.setdefault(unit.split("|")[0], [0, 0, 0])[place] += 1
-    return [_preference(variant, *counted) for variant, counted in sorted(counts.items())]
+            variant, scenario, *_ = unit.split("|")
+            point = 0.5 if row["preferred"] == TIE else float(row["preferred"] == unit)
+            points.setdefault((cast(Kind, row["kind"]), variant), []).append((point, scenario))
+    return [_preference(kind, variant, points[kind, variant]) for kind, variant in sorted(points)]
 
 
-def _preference(variant: str, wins: int, ties: int, losses: int) -> Preference:
-    share = Share(wins + ties / 2, wins + ties + losses)  # type: ignore[arg-type] # Wilson's formula takes halves.
-    low, high = share.interval
+def _preference(kind: Kind, variant: str, compared: Sequence[tuple[float, str]]) -> Preference:
+    """Sum up a variant's comparisons: 1 won, ½ tied, 0 lost; each with its scenario."""
+    points = [point for point, _ in compared]
+    rate = mean(points, [scenario for _, scenario in compared], share=True)
+    wins, ties = points.count(1.0), points.count(0.5)
     return {
-        "variant": variant, "wins": wins, "ties": ties, "losses": losses, "rate": share.value,
-        "low": round(low, 4), "high": round(high, 4),
+        "kind": kind, "variant": variant, "wins": wins, "ties": ties, "losses": len(points) - wins - ties,
+        "rate": rate.value if rate else None, "low": rate.low if rate else None, "high": rate.high if rate else None,
     }  # fmt: skip
 
 

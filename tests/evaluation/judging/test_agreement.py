@@ -141,6 +141,11 @@ def judged(judge: str, values: list[float]) -> str:
     return "".join(json.dumps(line) + "\n" for line in lines)
 
 
+def test_a_run_that_nobody_has_rated_says_where_people_rate(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="holds no ratings; people make them on the page Quality"):
+        find_ratings(tmp_path)
+
+
 def test_the_ratings_of_a_run_meet_its_judge_by_its_folder_or_its_file(tmp_path: Path) -> None:
     rows = [f"u{n},ann,{value},easy,process.progress" for n, value in enumerate(ANN)]
     path = tmp_path / "ratings.csv"

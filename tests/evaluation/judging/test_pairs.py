@@ -111,6 +111,23 @@ def test_win_rates_count_ties_half_and_hold_their_interval(tmp_path: Path) -> No
     assert off["low"] == pytest.approx(1 - on["high"], abs=2e-4)
 
 
+def test_comparisons_of_one_scenario_hang_together_and_replies_are_told_apart(tmp_path: Path) -> None:
+    run = a_run(tmp_path)
+    alone, *others = pairs_to_rate(run, "ann", "call")
+    for rater in ("ann", "bob", "cid", "dan"):
+        keep_preference(run, alone, rater, alone.first.unit, AT)
+    assert {(row["rate"], row["low"], row["high"]) for row in win_rates(tmp_path)} == {
+        (0.0, None, None),
+        (1.0, None, None),
+    }
+    keep_preference(run, others[0], "ann", "tie", AT)
+    keep_preference(run, pairs_to_rate(run, "ann", "reply")[0], "ann", "tie", AT)
+    found = win_rates(tmp_path)
+    assert [(row["kind"], row["ties"]) for row in found] == [("call", 1), ("call", 1), ("reply", 1), ("reply", 1)]
+    best = max(found, key=lambda row: row["rate"] or 0.0)
+    assert (best["low"], best["high"]) == (0.5, 1.0), "two scenarios are drawn, not five comparisons"
+
+
 def test_a_row_that_prefers_somebody_else_is_told(tmp_path: Path) -> None:
     run = a_run(tmp_path)
     keep_preference(run, pairs_to_rate(run, "ann", "call")[0], "ann", "me", AT)
