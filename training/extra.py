@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from graph.errors import BadInput
 
-EXTRA = {"accelerate", "datasets", "gguf", "onnx", "peft", "tensorboard", "torch", "transformers", "trl"}
+EXTRA = {"accelerate", "datasets", "gguf", "onnx", "peft", "tensorboard", "torch", "transformers", "trl", "vl_convert"}
 """Packages of the extra `training`."""
 
 

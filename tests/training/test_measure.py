@@ -107,6 +107,15 @@ def test_tokens_are_drawn_as_often_as_the_temperature_makes_them_likely(base: Pa
         assert seen == pytest.approx(chance, abs=4 * (chance * (1 - chance) / draws) ** 0.5 + 1e-3)
 
 
+def test_a_cold_answer_is_the_one_of_greatest_chance(base: Path) -> None:
+    model, tokenizer = load_policy(str(base), SETTINGS, dtype="float32")
+    asked = [Asked(tuple(tokenizer(text)["input_ids"]), 0) for text in ("Tea?", "Why should I have that tea?")]
+    cold = dict(one for batch in sample(model, tokenizer, asked, temperature=1e-6, most=8) for one in batch)
+    for at, one in enumerate(asked):
+        greedy = model.generate(torch.tensor([one.prompt]), max_new_tokens=8, do_sample=False)[0, len(one.prompt) :]
+        assert cold[at] == tokenizer.decode(greedy, skip_special_tokens=True)
+
+
 def test_an_answer_depends_on_no_other_row(base: Path) -> None:
     model, tokenizer = load_policy(str(base), SETTINGS, dtype="float32")
     asked = [Asked(tuple(tokenizer("Sell tea." + "!" * at)["input_ids"]), at % 5) for at in range(BATCH + 4)]
