@@ -58,6 +58,10 @@ def model_card(
         trainable=f"{about['trainable']:,}",
         versions=", ".join(f"{package} {version}" for package, version in about["versions"].items()),
         commit=commit or "unknown",
+        begun="".join(
+            f" `{key}` is of another run: `{_near(one['folder'])}`, SHA-256 `{one['sha256']}`."
+            for key, one in about.get("weights", {}).items()
+        ),
         stopped=f" A monitor stopped it: {stopped}." if stopped else "",
         run=shlex.quote(_near(run)),
         hold=_hold(gate),

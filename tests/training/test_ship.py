@@ -39,6 +39,7 @@ def finished(folder: Path, **more: Any) -> Path:
         "trainer": "grpo",
         "recipe": RECIPE,
         "data": [{"file": "rows/prompt.jsonl", "sha256": "ab" * 32, "rows": 1300}],
+        "weights": {"adapter": {"folder": "runs/sft/adapter", "sha256": "ef" * 32}},
         "finished": "2026-01-02T00:00:00+00:00",
         "stopped": "",
         "seconds": 1800.0,
@@ -94,6 +95,7 @@ def test_the_card_tells_base_data_recipe_hours_rewards_gate_and_limits(tmp_path:
     assert f"Licence of the data: {LICENCE}" in card
     assert yaml.safe_load(card.split("```yaml\n")[1].split("```")[0]) == RECIPE
     assert "12 steps in 0.50 hours" in card
+    assert f"`adapter` is of another run: `runs/sft/adapter`, SHA-256 `{'ef' * 32}`" in card
     assert "| `reward` |  | 0.250 | 0.850 |" in card
     assert "| `rewards/heard/mean` | 1.5 | 0.500 | 0.500 |" in card
     assert "heard/std" not in card
