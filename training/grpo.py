@@ -73,7 +73,8 @@ class ThinkingGRPOTrainer(GRPOTrainer):
         self._diversity = ReplyDiversity()
         self._marker: list[int] = self._tokenizer(OPEN, add_special_tokens=False)["input_ids"]
         self._think = think
-        self._hinted = round(hinted * self.args.num_generations)  # type: ignore[attr-defined]
+        self._group: int = self.args.num_generations  # type: ignore[attr-defined]
+        self._hinted = round(hinted * self._group)
 
     def _generate_and_score_completions(self, inputs: Any) -> dict[str, Any]:
         made: dict[str, Any] = super()._generate_and_score_completions(inputs)
@@ -82,7 +83,7 @@ class ThinkingGRPOTrainer(GRPOTrainer):
                 made["advantages"].masked_fill(self._unscored, torch.nan),
                 torch.tensor(self._openings, device=made["advantages"].device),
                 made["completion_ids"].size(1),
-                group=self.num_generations,
+                group=self._group,
                 scaled=self.scale_rewards == "group" and self.multi_objective_aggregation == "sum_then_normalize",
             )
         return made
@@ -103,7 +104,7 @@ class ThinkingGRPOTrainer(GRPOTrainer):
         self._log_metric(DIVERSITY, self._diversity.observe(prompts, texts))
         if self._think:
             self._openings = [opening(ids, self._tokenizer) for ids in completion_ids_list]
-            unasked = [begun for at, begun in enumerate(self._openings) if at % self.num_generations >= self._hinted]
+            unasked = [begun for at, begun in enumerate(self._openings) if at % self._group >= self._hinted]
             if unasked:
                 self._log_metric(BEGUN, sum(map(bool, unasked)) / len(unasked))
         rewards: Tensor = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -11,7 +12,7 @@ from graph.errors import BadInput
 from graph.settings import Settings
 from tests.training.tiny import save_tiny
 from training.corpus.rows import write_rows
-from training.grpo import GRPORecipe, train_grpo
+from training.grpo import GRPORecipe, _check, train_grpo
 from training.models import load_policy
 from training.monitors import LIMITS, CollapseMonitor
 from training.recipes import read_recipe
@@ -252,6 +253,19 @@ def test_rows_that_do_not_fit_the_recipe_are_refused_before_anything_is_written(
     with pytest.raises(BadInput, match=message):
         train_grpo(recipe, arguments, Settings())
     assert not (tmp_path / "out").exists()
+
+
+def test_groups_that_processes_would_part_are_refused_where_thoughts_are_compared() -> None:
+    trl = SimpleNamespace(
+        generation_batch_size=8,
+        num_generations=8,
+        per_device_train_batch_size=4,
+        steps_per_generation=1,
+        use_vllm=False,
+    )
+    with pytest.raises(BadInput, match="groups of 8 may not be parted between processes"):
+        _check(GRPORecipe(think=True), trl, [row(at, ASK) for at in range(2)])
+    _check(GRPORecipe(think=False), trl, [row(at) for at in range(2)])
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("grpo*.yaml")), ids=lambda path: path.stem)

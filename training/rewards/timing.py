@@ -19,10 +19,11 @@ def timed(reward: Reward) -> Reward:
     Args:
         reward: As TRL takes it; what it may be bound to, the returned one can be bound to as well.
     """
-    measured: Any = _awaited(reward) if inspect.iscoroutinefunction(reward.__call__) else _called(reward)
-    measured.__name__ = reward.__name__
-    if hasattr(reward, "bind"):
-        measured.bind = reward.bind
+    given: Any = reward
+    measured: Any = (_awaited if inspect.iscoroutinefunction(given.__call__) else _called)(reward)
+    measured.__name__ = given.__name__
+    if hasattr(given, "bind"):
+        measured.bind = given.bind
     return measured  # type: ignore[no-any-return]
 
 
