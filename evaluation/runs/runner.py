@@ -45,6 +45,9 @@ from serving.chat import model_label
 SERVER_FAILURES = 3
 """So many calls in a row that failed at the model server end the run: it can go on when the server is back."""
 
+SHOWN = 3
+"""Reasons that are told in full; SalesLLM's file makes a campaign of each row."""
+
 
 @dataclass(frozen=True)
 class Order:
@@ -214,8 +217,17 @@ def _playable(order: Order, settings: Settings) -> tuple[list[Scenario], list[st
             data = order.scenarios.campaigns.get(scenario.campaign) or _campaign(scenario.campaign, library, settings)
             reasons[place] = _refused(order.customers, scenario, data, settings)
     playable = [one for one in order.scenarios.scenarios if not reasons[one.campaign, one.language]]
-    told = [f"{campaign} ({language}): {reason}" for (campaign, language), reason in reasons.items() if reason]
-    return playable, told
+    return playable, _told(reasons)
+
+
+def _told(reasons: Mapping[tuple[str, str], str]) -> list[str]:
+    """Return each reason once, after the campaigns that it leaves out; of many the first, and how many more there are."""
+    places: dict[str, list[str]] = {}
+    for (campaign, language), reason in reasons.items():
+        if reason:
+            places.setdefault(reason.rstrip("."), []).append(f"{campaign} ({language})")
+    told = [f"{', '.join(left_out)}: {reason}" for reason, left_out in places.items()]
+    return told if len(told) <= SHOWN else [*told[:SHOWN], f"and {len(told) - SHOWN} more campaigns"]
 
 
 def _campaign(name: str, held: dict[str, CampaignData], settings: Settings) -> CampaignData:
@@ -238,7 +250,7 @@ def _refused(customers: Sequence[str], scenario: Scenario, data: CampaignData, s
 def _about(order: Order, chosen: Sequence[Scenario], left_out: Sequence[str], settings: Settings) -> dict[str, Any]:
     return {
         "asked": {
-            "variants": [variant.model_dump() for variant in order.variants],
+            "variants": [one.model_dump() | {"think": one.settings(settings).think} for one in order.variants],
             "split": order.split,
             "scenarios": [scenario.id for scenario in chosen],
             "scenarios_hash": _hash(chosen),

@@ -18,7 +18,7 @@ import pytest
 from evaluation.runs.runner import Order, Progress, run
 from evaluation.runs.store import read_lines, read_run
 from evaluation.runs.variants import Variant
-from evaluation.scenarios.loading import load_split
+from evaluation.scenarios.loading import bundled_campaigns, load_split
 from evaluation.scenarios.scenario_set import Finding, ScenarioSet
 from graph.errors import BadInput, ModelUnavailable
 from graph.settings import Settings
@@ -89,14 +89,15 @@ def test_a_run_knows_its_adapters_by_their_hash_and_is_another_run_with_another(
     of_customer = tmp_path / "customer.gguf"
     of_customer.write_text("theirs")
     kind = f"trained:fake/echo+{of_customer}"
-    variants = Variant(name="plain"), Variant(name="tuned", adapter=str(adapter))
+    variants = Variant(name="plain"), Variant(name="mute", think=False), Variant(name="tuned", adapter=str(adapter))
     asked = order(variants=variants, customers=["rule", kind], limit=1)
-    done = run(asked, tmp_path / "run", settings_with(template_home))
+    done = run(asked, tmp_path / "run", settings_with(template_home, think=True))
+    assert [one["think"] for one in done.about["asked"]["variants"]] == [True, False, False], "as they really held"
     hashes = {"tuned": hashlib.sha256(b"one").hexdigest(), kind: hashlib.sha256(b"theirs").hexdigest()}
     assert done.about["asked"]["adapters"] == hashes
     adapter.write_text("two")
     with pytest.raises(BadInput, match="adapters"):
-        run(asked, tmp_path / "run", settings_with(template_home))
+        run(asked, tmp_path / "run", settings_with(template_home, think=True))
 
 
 def test_the_variants_met_the_same_customers(finished: Path) -> None:
@@ -164,8 +165,26 @@ def test_scenarios_that_a_customer_cannot_play_are_left_out_and_named(tmp_path: 
 
 
 def test_an_unknown_customer_is_refused_with_the_kinds_there_are(tmp_path: Path, template_home: Path) -> None:
-    with pytest.raises(BadInput, match="rule, retrieved, persona"):
-        run(order(customers=["robot"]), tmp_path / "r", settings_with(template_home))
+    everywhere = order(scenarios=load_split("test"), customers=["robot"])
+    with pytest.raises(BadInput, match="rule, retrieved, persona") as refused:
+        run(everywhere, tmp_path / "r", settings_with(template_home))
+    assert str(refused.value).count("unknown") == 1, "told once, not for each campaign"
+
+
+def test_of_many_campaigns_that_a_customer_cannot_play_the_first_are_told_and_the_rest_counted(
+    tmp_path: Path, template_home: Path
+) -> None:
+    [sample] = [one for one in load_split("test").scenarios if one.language == "zh"][:1]
+    data = bundled_campaigns()[sample.campaign]
+    made = {f"shop_{n}": data for n in range(9)}
+    rows = tuple(sample.model_copy(update={"campaign": name, "id": f"row-{name}"}) for name in made)
+    with pytest.raises(BadInput, match="and 6 more campaigns") as refused:
+        run(
+            order(scenarios=ScenarioSet(rows, made), customers=["retrieved"]),
+            tmp_path / "r",
+            settings_with(template_home),
+        )
+    assert str(refused.value).count("retrieved customer") == 3
 
 
 def test_a_dead_server_ends_the_run_keeps_what_was_held_and_the_same_command_goes_on(
