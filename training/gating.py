@@ -129,5 +129,5 @@ def held_with(named: str) -> HeldWith:
     run = variant_of(named)
     asked, name = run.about["asked"], run.results[0]["variant"]
     variant = next(variant for variant in asked["variants"] if variant["name"] == name)
-    think = variant["think"] or (asked["think"] and not variant["adapter"])
-    return HeldWith(asked["models"][name].partition(" + ")[0], asked.get("adapters", {}).get(name, ""), think)
+    model = asked["models"][name].partition(" + ")[0]
+    return HeldWith(model, asked.get("adapters", {}).get(name, ""), variant["think"])
