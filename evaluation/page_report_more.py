@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from evaluation.report.numbers import interval, number
+from evaluation.report.statistics import FEW
 from ui.text import plain
 from ui.words import t
 
@@ -17,11 +18,13 @@ TIMES = ("turn_seconds", "first_sentence")
 
 
 def left_out(report: Report) -> None:
-    """Show what was asked for and not run: what could not be paired, and scenarios that are broken.
+    """Show what a run lacks: scenarios enough, what could not be paired, and scenarios that are broken.
 
     Args:
         report: What `report_of` returns.
     """
+    if report["few_scenarios"]:
+        st.warning(t("report.few_scenarios", n=report["few_scenarios"], few=FEW))
     if report["left_out"]:
         st.warning(t("report.left_out", what=plain("; ".join(report["left_out"]))))
     if report["broken_scenarios"]:

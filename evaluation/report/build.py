@@ -42,7 +42,8 @@ def report_of(table: Table, run: Run, likeness: Mapping[str, Any] = NOT_MEASURED
 
     Returns:
         `calls` counts every unit that was tried, `failed` those among them that could not be finished, by boundary; every
-        figure names its `cell`, and `cells` names the calls (units) behind each.
+        figure names its `cell`, and `cells` names the calls (units) behind each. `few_scenarios` counts the scenarios where they
+        are too few for their intervals, and is 0 elsewhere.
     """
     about = run.about
     valued = {name for row in table.rows for name, score in row.scores.items() if score["value"] is not None}
@@ -55,6 +56,7 @@ def report_of(table: Table, run: Run, likeness: Mapping[str, Any] = NOT_MEASURED
         "calls": len(table.rows) + len(table.failed),
         "finished": len(table.rows),
         "failed": failures(table),
+        "few_scenarios": _few_scenarios(table),
         "run": about,
         "judges": {rubric: f"{judge}, version {version}" for rubric, (judge, version) in table.judges.items()},
         "broken_scenarios": about.get("broken", []),
@@ -107,6 +109,11 @@ def report_of(table: Table, run: Run, likeness: Mapping[str, Any] = NOT_MEASURED
         },
     }
     return report | {"cells": table.cells}
+
+
+def _few_scenarios(table: Table) -> int:
+    scenarios = len({row.result["scenario"] for row in table.rows})
+    return scenarios if scenarios < statistics.FEW else 0
 
 
 def _results(table: Table) -> list[Any]:

@@ -52,6 +52,7 @@ def report(
 def _summary(found: dict[str, Any]) -> list[str]:
     """Return a run's main figures as lines."""
     from evaluation.report.numbers import interval, p_value
+    from evaluation.report.statistics import FEW
 
     lines = [f"{found['calls']} calls, {found['finished']} finished"]
     lines += [
@@ -59,13 +60,15 @@ def _summary(found: dict[str, Any]) -> list[str]:
         + (f", {entry['finished']} of them finished calls without a judgement" if entry["finished"] else "")
         for boundary, entry in found["failed"].items()
     ]
+    if few := found["few_scenarios"]:
+        lines.append(f"scenarios: only {few}; intervals over fewer than {FEW} are too narrow")
     for name in found["by_tier"]:
         metric = found["metrics"][name]
         for variant, figure in metric["variants"].items():
             lines.append(f"{name:22} {variant:18} {interval(figure, metric['unit'])}  n={figure['n']}")
     for row in found["pairs"]:
         if row["metric"] in found["by_tier"] and not row["customer"]:
-            shown = interval(row, row["unit"], "difference")
+            shown = interval(row, row["unit"], "difference") if row["differ"] else "no pair differs"
             lines.append(
                 f"{row['metric']:22} {row['b']} − {row['a']}: {shown}  p={p_value(row['p'])} Holm {p_value(row['p_holm'])}"
             )

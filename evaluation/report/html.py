@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from evaluation.report import charts, numbers
+from evaluation.report.statistics import FEW
 from evaluation.report.table import Row, Table
 
 FOLDER = Path(__file__).parent
@@ -54,6 +55,7 @@ def page_of(report: dict[str, Any], table: Table, name: str) -> str:
     environment.globals |= {"scale_of": charts.scale_of, "bar": charts.bar, "lines": charts.lines}
     return environment.get_template("report.html").render(
         report=report,
+        few=FEW,
         metrics=report["metrics"],
         variants=list(report["variants"]),
         cells=cells,

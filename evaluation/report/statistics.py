@@ -20,6 +20,12 @@ ROUNDS = 10_000
 SEED = 0
 EXACT = 13
 """Up to so many scenarios that differ, every assignment of signs is tried (8,192)."""
+FEW = 10
+"""Scenarios below which a percentile bootstrap is clearly too narrow.
+
+Source: Cameron, Gelbach and Miller, Bootstrap-Based Improvements for Inference with Clustered Errors, Review of Economics and
+Statistics 90 (2008).
+"""
 RANK_ROUNDS = 2_000
 POWER = 0.80
 ALPHA = 0.05

@@ -20,7 +20,9 @@ def test_the_report_is_written_beside_its_run(tmp_path: Path, own_home: Path) ->
     told = CliRunner().invoke(app, [str(folder)])
     assert told.exit_code == 0, told.exception
     assert "8 calls, 8 finished" in told.output
+    assert "scenarios: only 4;" in told.output
     assert "b − a: 1.00 (1.00–1.00)  p=0.125" in told.output
+    assert "b − a: no pair differs" in told.output
     found = json.loads((folder / "report.json").read_text("utf-8"))
     assert found["calls"] == 8
     assert found["likeness"]["rule"]["calls"] == 3
