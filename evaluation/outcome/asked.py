@@ -71,7 +71,10 @@ def _ask(model: "BaseChatModel", messages: list[tuple[str, str]]) -> IntentClass
 
 
 def chance_of(answer: IntentClass | None) -> float:
-    """Return an answer as a probability of a purchase: only A is one, and the classes' points rank the others."""
+    """Return an answer as a probability of a purchase: only A is one, and the classes' points rank the others.
+
+    A call without an answer stands between B and C, as no purchase; how many there are is told beside the figures.
+    """
     return {10: 0.9, 8: 0.4, 6: 0.3, 4: 0.2, 2: 0.1}[POINTS[answer]] if answer else 0.35
 
 

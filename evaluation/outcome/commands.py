@@ -65,6 +65,7 @@ def outcome(
             say(
                 f"{name:11} AUC {one['auc']:.3f} [{low:.3f}, {high:.3f}]  accuracy {one['accuracy']:.3f}  "
                 f"macro-F1 {one['macro_f1']:.3f}  ECE {one['calibration']['ece']:.3f}  n {one['n']}"
+                + (f"  unanswered {one['unanswered']}" if one.get("unanswered") else "")
             )
     if "paired" in found:
         low, high = found["paired"]["ci"]
