@@ -2,7 +2,7 @@
 
 import gc
 import os
-import shutil
+import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,7 +49,7 @@ def template_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def loaded_home(template_home: Path, own_home: Path) -> Path:
     """This test's home, with the bundled campaigns in it."""
-    shutil.copytree(template_home, own_home)
+    subprocess.run(["cp", "-a", template_home, own_home], check=True)  # 500 files; `shutil` takes three times as long
     return own_home
 
 
