@@ -27,9 +27,9 @@ demo: $(VENV)/.base
 app: $(VENV)/.base
 	@$(BIN)/salesman app
 
-# One worker a core, and one thread a worker; a file's tests stay together unless a worker has nothing left to do.
+# One worker a core (four at most: 2 GB each) with one thread; a worker that has nothing left to do takes tests over from another.
 test: $(VENV)/.dev
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n logical --maxprocesses 8 --dist worksteal
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist worksteal
 
 test-slow: $(VENV)/.dev
 	@$(BIN)/python -m pytest -q -m slow --timeout 1800
