@@ -17,6 +17,7 @@ ALL = (
     "app",
     "customers",
     "runs",
+    "training",
 )
 
 

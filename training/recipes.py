@@ -32,6 +32,8 @@ INSTEAD = {
     "model_name_or_path": "write model",
 }
 """Keys that TRL's own scripts have, and what is done here."""
+WORDS = frozenset({"no", "off", "yes", "on"})
+"""On the command line these stay what they are, as in `--save_strategy no`; to YAML they are false and true."""
 Given = dict[str, Any]
 """What a person wrote: keys as in YAML."""
 
@@ -232,6 +234,8 @@ def _value(words: Sequence[str]) -> Any:
 
 
 def _plain(word: str) -> Any:
+    if word in WORDS:
+        return word
     try:
         return yaml.safe_load(word)
     except yaml.YAMLError:

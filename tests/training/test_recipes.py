@@ -33,6 +33,13 @@ def test_one_file_extends_another_and_null_unsets_a_key(tmp_path: Path) -> None:
     assert "base" not in given
 
 
+def test_words_that_yaml_takes_for_booleans_stay_words_on_the_command_line() -> None:
+    ours, trl, given = read_recipe(
+        None, ["--save_strategy", "no", "--bf16", "no", "--model", "on"], PolicyRecipe, SFTConfig
+    )
+    assert (trl.save_strategy, trl.bf16, ours.model, given["bf16"]) == ("no", False, "on", "no")
+
+
 @pytest.mark.parametrize(
     ("text", "arguments", "message"),
     [
