@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     )
     judge: str = Field(
         default="qwen2.5-coder-1.5b-instruct",
-        description="Model that judges calls and plays prompted customers: a name from `salesman models list`, or of the judge's server.",
+        description="Model that judges calls and plays prompted customers: a name from `salesman models list`, with `+FILE.gguf` a LoRA adapter on it, or one of the judge's server.",
     )
     judge_base_url: str = Field(
         default="", description="An OpenAI-compatible server for the judge; empty runs it on this machine."
