@@ -71,7 +71,7 @@ def _table(found: Mapping[str, Any]) -> Iterator[str]:
 
     steps = {(row["figure"], row["label"]): row for row in found["differences"]}
     wide = max(len(row["label"]) for row in found["figures"])
-    told = f"{found['rows']} turns of {found['dialogues']} dialogues, {found['samples']} answers each"
+    told = f"{found['rows']} turns of {found['dialogues']} dialogues, {found['samples']} × each model"
     yield f"{told}; means with 95 % intervals over dialogues, and what differs from the base"
     for name, figure in FIGURES.items():
         own = [row for row in found["figures"] if row["figure"] == name]
@@ -82,10 +82,11 @@ def _table(found: Mapping[str, Any]) -> Iterator[str]:
             line = f"  {row['label']:{wide}}  {interval(row, figure.unit):22}"
             if step := steps.get((name, row["label"])):
                 line += f"  {interval(step, figure.unit, 'difference')}"
-                if name == "overall":
+                if name == "overall" and own[0]["mean"]:
                     line += f" = {100 * step['difference'] / own[0]['mean']:+.1f} %"
                 line += f", p {p_value(step['p'])}, Holm {p_value(step['p_holm'])}"
-                line += f"; {number(step['detectable'], figure.unit)} would be seen"
+                if step["detectable"] is not None:
+                    line += f"; {number(step['detectable'], figure.unit)} would be seen"
             yield line.rstrip()
 
 
