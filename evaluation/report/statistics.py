@@ -184,8 +184,9 @@ def rank_correlation(
         of_scenarios: Whether each pair is a scenario's. Calls of one scenario hang together, so single calls get no interval.
 
     Returns:
-        The correlation and the ends of its interval (None with fewer than eight pairs, and of calls); None with fewer than three
-        pairs, or when all values of one side are equal.
+        The correlation and the ends of its interval (None with fewer than eight pairs, of calls, and where two rankings are so
+        alike that drawing them again shows no doubt at all); None with fewer than three pairs, or when all values of one side
+        are equal.
     """
     if len(first) < 3 or len(set(first)) < 2 or len(set(second)) < 2:
         return None
@@ -199,7 +200,7 @@ def rank_correlation(
     usable = norm > 0
     drawn = (centred[0] * centred[1]).sum(axis=1)[usable] / norm[usable]
     low, high = np.quantile(drawn, [0.025, 0.975])
-    return value, float(low), float(high)
+    return (value, float(low), float(high)) if high - low > 1e-9 else (value, None, None)
 
 
 def _by_cluster(values: Sequence[float], clusters: Sequence[str]) -> tuple[Floats, Floats]:

@@ -155,6 +155,12 @@ def test_rank_correlation_of_many_has_an_interval_around_scipys_value() -> None:
     assert found[1] < found[0] < found[2] < 1
 
 
+def test_rankings_that_agree_wholly_have_no_interval_of_no_width() -> None:
+    once = [0.0] * 39 + [1.0]
+    found = statistics.rank_correlation(once, once)
+    assert found is not None and found[0] == pytest.approx(1.0) and found[1:] == (None, None)
+
+
 def test_a_gap_between_groups_draws_whole_scenarios() -> None:
     first, second = [0.8, 0.8, 0.8, 0.5], [0.1, 0.1, 0.5, 0.2]
     found = statistics.gap(first, ["s1", "s1", "s2", "s3"], second, ["s4", "s5", "s3", "s6"])
