@@ -90,7 +90,7 @@ def _classify(
     if asked:
         understood |= {"intent": asked.intent, "confidence": asked.confidence, "way": "model"}
     elif by == "model":
-        understood["error"] = f"model: named no intent within {timeout:.1f} s"
+        understood["error"] = f"model: named no intent of the campaign (it had {timeout:.1f} s)"
     return understood
 
 

@@ -59,6 +59,10 @@ def judge(
                 result for result in run.results if result["sessions"] and result["sessions"][0]["campaign"] == name
             ]
             wanted += jobs(held, [own] if own else [], campaigns)
+    if not wanted:
+        raise BadInput(
+            f"--rubrics {rubrics!r} asks nothing about the calls of {folder}; `salesman evaluate rubrics` lists names."
+        )
     path = folder / FILE
     with locked(folder, "judge"):
         summary: dict[str, Any] = dict(
@@ -132,6 +136,8 @@ def rubrics(
                 say(
                     f"{mark}  {rubric.name} {language}: gold {_figure(result['gold'])}, bad {_figure(result['bad'])}, {result['seconds']:.0f} s"
                 )
+                for fault in result["faults"]:
+                    say(f"    {fault}")
     if as_json:
         dump({"judge": settings.judge, "rubrics": found})
 
@@ -141,12 +147,13 @@ def separates(model: Any, rubric: "Rubric", language: Any) -> dict[str, Any]:
     from evaluation.judging.judge import judge as ask
     from evaluation.judging.transcript import Judged
 
-    started, scores = time.monotonic(), []
+    started, scores, faults = time.monotonic(), list[float | None](), list[str]()
     for sample in (rubric.gold[language], rubric.bad[language]):
         said = sample.said()
         judged = Judged(language, said, dict(sample.background), said[-1].turn if rubric.judges == "turn" else None)
         answers = ask(model, rubric, judged)
         scores.append(rubric.score({one.criterion: one.value for one in answers}))
+        faults += [f"{one.error['boundary']}: {one.error['message']}" for one in answers if one.error]
     gold, bad = scores
     return {
         "rubric": rubric.name,
@@ -154,6 +161,7 @@ def separates(model: Any, rubric: "Rubric", language: Any) -> dict[str, Any]:
         "gold": gold,
         "bad": bad,
         "separates": gold is not None and bad is not None and gold >= HIGH and bad <= LOW,
+        "faults": list(dict.fromkeys(faults)),
         "seconds": round(time.monotonic() - started, 1),
     }
 

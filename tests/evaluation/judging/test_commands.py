@@ -112,6 +112,11 @@ def test_computed_and_judged_are_reported_beside_each_other(
     assert "computed and judged alike in 100% of 8 calls" in shown
 
 
+def test_rubrics_that_ask_nothing_are_refused(salesman: Any, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="asks nothing"):
+        salesman("judge", with_campaign(tmp_path / "run"), "--rubrics", ",")
+
+
 def test_a_judge_that_cannot_tell_gold_from_bad_is_said_so(
     salesman: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +125,7 @@ def test_a_judge_that_cannot_tell_gold_from_bad_is_said_so(
     [english, chinese] = salesman("rubrics", "process", "--check", "--json")["rubrics"]
     assert (english["gold"], english["bad"], english["separates"]) == (1.0, None, False)
     assert chinese["gold"] is None, "an English quote is no evidence in a Chinese call"
+    assert chinese["faults"] and all(fault.startswith("judge: ") for fault in chinese["faults"])
     listed = {row["rubric"]: row["questions"] for row in salesman("rubrics", "--json")}
     assert listed == {"grid": 42, "persona_drift": 1, "process": 1, "reply": 8, "role_inversion": 1, "telebot": 6}
 
