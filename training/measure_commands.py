@@ -83,7 +83,7 @@ def _table(found: Mapping[str, Any]) -> Iterator[str]:
             if step := steps.get((name, row["label"])):
                 line += f"  {interval(step, figure.unit, 'difference')}"
                 if name == "overall" and own[0]["mean"]:
-                    line += f" = {100 * step['difference'] / own[0]['mean']:+.1f} %"
+                    line += f" = {100 * step['difference'] / own[0]['mean']:+.1f} %".replace("-", "−")
                 line += f", p {p_value(step['p'])}, Holm {p_value(step['p_holm'])}"
                 if step["detectable"] is not None:
                     line += f"; {number(step['detectable'], figure.unit)} would be seen"

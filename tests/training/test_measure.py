@@ -291,5 +291,5 @@ def test_the_command_prints_a_table_with_the_rise_of_the_overall_figure(
     means = {one["label"]: one["mean"] for one in found["figures"] if one["figure"] == "overall"}
     [line] = [line for line in told.stdout.splitlines() if line.startswith("  ours") and "%" in line]
     assert line.split()[1] == f"{means['ours']:.2f}"
-    assert f"= {100 * (means['ours'] / means['base'] - 1):+.1f} %, p " in line
+    assert f"= {100 * (means['ours'] / means['base'] - 1):+.1f} %, p " in line.replace("−", "-")
     assert all(f"\n{name}: " in told.stdout for name in FIGURES if name != "judge")
