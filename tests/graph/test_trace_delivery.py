@@ -72,6 +72,7 @@ def test_traces_that_failed_go_out_when_langsmith_is_back(tmp_path: Path, monkey
         running.way = "answers"
         running.wait_for_roots(3)
         delivery.close()
+        delivery._sender.join(20)  # `close` waits for no sender that failed last
     assert not list(unsent_folder(settings_for(tmp_path)).glob("*"))
 
 
