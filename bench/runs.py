@@ -6,26 +6,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import cast
 
-from langchain_core.messages import AIMessageChunk
-
+from bench.asked import Asked, Noted, ask_again, seconds, share_with
 from bench.setting import fresh_home, settings_for, table
 from evaluation.runs.choosing import choose
-from evaluation.runs.runner import Order, Progress
+from evaluation.runs.runner import Order
 from evaluation.runs.runner import run as hold_all
 from evaluation.runs.snapshot import settings_of
 from evaluation.runs.store import read_run
 from evaluation.runs.variants import AS_SERVED
-from graph.records import ConversationRecord
 from graph.settings import Settings
-from graph.state import CallState, Exchange
-from nodes.prompting import messages, trim
-from nodes.resources import Resources, get_resources
-from nodes.respond import system_prompt
-from nodes.speak import MAX_TOKENS, TEMPERATURE
+from serving.chat import load_chat_model
+from serving.llama import stop_embedded
 
 VARIANTS = "- {name: scripts}\n- {name: no_scripts, scripts: off}\n"
 AT_ONCE = 4
@@ -59,48 +52,41 @@ def _timed(arguments: str, home: Path) -> float:
 
 
 def _busy() -> None:
-    """Hold calls with the default model, then send the same prompts to the same server as a plain client, as many at once."""
+    """Hold calls with the default model, then ask the same of the same weights as a plain client, as many at once.
+
+    One call is held first: it starts the server and leaves the system prompt read, for both.
+    """
     with fresh_home() as home, tempfile.TemporaryDirectory() as folder:
         settings = settings_for(home, llm_parallel=AT_ONCE)
-        order = Order(
-            (AS_SERVED,), choose("test", settings, campaign="save_the_children"), ["rule"], limit=CALLS, at_once=AT_ONCE
-        )
-        ended: list[tuple[Progress, float]] = []
-        hold_all(order, Path(folder), settings, lambda progress: ended.append((progress, time.monotonic())))
-        records = [result["sessions"][0] for result in read_run(Path(folder)).results]
-        progress, last = ended[-1]
-        ours = _said(records) / (last - progress.started)
-        plain = _plain(records, settings_of(Path(folder), settings))
+        _hold(Path(folder) / "first", settings, calls=1)
+        own = settings_of(Path(folder) / "first", settings)
+        run, plain = Noted(), Noted()
+        load_chat_model(own).callbacks = [run]
+        _hold(Path(folder) / "run", settings, calls=CALLS)
+        stop_embedded()
+        model = load_chat_model(own)
+        model.callbacks = [plain]
+        ask_again(model, run.requests, AT_ONCE)
+    rows: list[tuple[str, object]] = []
+    for name, requests in (("run", run.requests), ("plain client", plain.requests)):
+        rows += [
+            (f"{name}: requests", len(requests)),
+            (f"{name}: tokens", sum(one.tokens for one in requests)),
+            (f"{name}: seconds", seconds(requests)),
+            (f"{name}: tokens/s", _speed(requests)),
+            (f"{name}: share of time with a request under way", share_with(1, requests)),
+            (f"{name}: with {AT_ONCE}", share_with(AT_ONCE, requests)),
+        ]
     table(
-        f"A run of {CALLS} calls, {AT_ONCE} at once, against a plain client with the same prompts and server",
-        [("run, tokens/s", ours), ("plain client, tokens/s", plain), ("ratio", ours / plain)],
+        f"A run of {CALLS} calls, {AT_ONCE} at once, and a plain client that asks the same",
+        [*rows, ("run / plain client, tokens/s", _speed(run.requests) / _speed(plain.requests))],
     )
 
 
-def _said(records: Sequence[ConversationRecord]) -> int:
-    return sum(turn["tokens"]["completion"] for record in records for turn in record["turns"])
+def _hold(folder: Path, settings: Settings, calls: int) -> None:
+    scenarios = choose("test", settings, campaign="save_the_children")
+    hold_all(Order((AS_SERVED,), scenarios, ["rule"], limit=calls, at_once=AT_ONCE), folder, settings)
 
 
-def _plain(records: Sequence[ConversationRecord], settings: Settings) -> float:
-    """Return the completion tokens a second of a client that sends each call's prompts one after the other."""
-    resources = get_resources(settings)
-    started = time.perf_counter()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        tokens = sum(pool.map(lambda record: _replayed(record, resources), records))
-    return tokens / (time.perf_counter() - started)
-
-
-def _replayed(record: ConversationRecord, resources: Resources) -> int:
-    said: list[Exchange] = []
-    tokens = 0
-    for turn in record["turns"]:
-        if turn["why"]["model_calls"]:
-            language = turn["why"]["language"]
-            state = {key: record[key] for key in ("campaign", "profile", "strategy")} | {"language": language}
-            system = system_prompt(cast(CallState, state), resources)
-            prompt = messages(system, trim(said), turn["why"]["turn_prompt"], language)
-            for chunk in resources.model.stream(prompt, max_tokens=MAX_TOKENS, temperature=TEMPERATURE):
-                if isinstance(chunk, AIMessageChunk) and chunk.usage_metadata:
-                    tokens += chunk.usage_metadata["output_tokens"]
-        said.append({"turn": turn["turn"], "customer": turn["customer"], "reply": turn["reply"]})
-    return tokens
+def _speed(requests: Sequence[Asked]) -> float:
+    return sum(one.tokens for one in requests) / seconds(requests)
