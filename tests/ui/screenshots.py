@@ -42,8 +42,6 @@ def pictures(screen: Screen) -> None:
         screen.press("report_score")
     screen.sees("Paired differences")
     save(screen, "runs")
-    screen.page.get_by_role("tab").nth(1).click()
-    save(screen, "quality")
 
 
 def save(screen: Screen, name: str) -> None:
