@@ -13,6 +13,9 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 
+SILENCE = 120.0
+"""Seconds that the plain client waits for a token."""
+
 
 @dataclass
 class Asked:
@@ -84,7 +87,7 @@ def _ask_all(model: BaseChatModel, requests: Sequence[Asked]) -> None:
     for request in requests:
         whole = "response_format" not in request.options
         options = {**request.options, "max_tokens": max(request.tokens, 1), "extra_body": {"ignore_eos": whole}}
-        for _ in model.stream(request.prompt, **options):
+        for _ in model.stream(request.prompt, timeout=SILENCE, **options):
             pass
 
 
