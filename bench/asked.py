@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, cast
@@ -12,6 +13,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
+from openai import LengthFinishReasonError
 
 SILENCE = 120.0
 """Seconds that the plain client waits for a token."""
@@ -87,8 +89,9 @@ def _ask_all(model: BaseChatModel, requests: Sequence[Asked]) -> None:
     for request in requests:
         whole = "response_format" not in request.options
         options = {**request.options, "max_tokens": max(request.tokens, 1), "extra_body": {"ignore_eos": whole}}
-        for _ in model.stream(request.prompt, timeout=SILENCE, **options):
-            pass
+        with suppress(LengthFinishReasonError):  # an intent question's answer is cut here where it was cut there
+            for _ in model.stream(request.prompt, timeout=SILENCE, **options):
+                pass
 
 
 def seconds(requests: Sequence[Asked]) -> float:
