@@ -5,7 +5,6 @@ from typing import Any
 
 import streamlit as st
 
-from evaluation.customers.likeness import read_likeness
 from evaluation.page_report_calls import calls_behind
 from evaluation.page_report_charts import curve, intervals
 from evaluation.page_report_more import left_out, more
@@ -76,7 +75,7 @@ def run_report(folder: Path) -> None:
 def _scored(folder: Path, home: Path, stamp: object, progress: Progress) -> tuple[object, Table, Report]:
     run = read_run(folder)
     table = read_table(run, progress)
-    return stamp, table, report_of(table, run, read_likeness(home))
+    return stamp, table, report_of(table, run, home)
 
 
 def _head(report: Report) -> None:
@@ -95,6 +94,9 @@ def _head(report: Report) -> None:
             st.warning(t(f"report.broke_{boundary}", n=broken, why=plain(why)))
         if entry["finished"]:
             st.warning(t("report.unjudged", n=entry["finished"], boundary=t(f"report.{boundary}"), why=plain(why)))
+    for rubric, one in report["judges"].items():
+        if one["check"] != "passed":
+            st.warning(t(f"report.judge_{one['check']}", rubric=plain(rubric), judge=plain(one["judge"])))
     left_out(report)
 
 

@@ -37,7 +37,7 @@ def customers(
         raise BadInput(f"--kinds {kinds!r}: name kinds that answer what they hear, e.g. rule,retrieved,persona.")
     calls = held_out(limit)
     found = {kind: _figures(_measured(kind, calls, seed)) for kind in (CHANCE, *dict.fromkeys(wanted))}
-    keep_likeness(get_settings().home, found, len(calls))
+    keep_likeness(get_settings().home, found, len(calls), get_settings().judge)
     if as_json:
         dump({"calls": len(calls), "split": "test", "customers": found})
         return

@@ -7,12 +7,9 @@ never with the published table. Cosines of e5 models are compressed (two unrelat
 the row of `CHANCE`.
 """
 
-import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,12 +17,13 @@ from typing import Any
 import numpy as np
 
 from evaluation.customers.gates import speaks_as_seller
+from evaluation.customers.kinds import speaks_with_a_model
 from evaluation.customers.overlap import bleu, rouge, rouge_l, tokens
 from evaluation.customers.protocol import Customer, Note
 from evaluation.customers.real_lines import CAMPAIGN, real_lines
+from evaluation.kept import keep, kept
 from evaluation.scenarios.schema import Scenario
 from graph.records import ConversationRecord, TurnRecord
-from scripts_library.locks import one_process
 from scripts_library.persuasion import CAMPAIGNS, RecordedCall, read_calls, split_of
 from serving.embed import Embedder
 
@@ -175,34 +173,35 @@ def _compared(line: Likeness, embedder: Embedder) -> Likeness:
     )
 
 
-def keep_likeness(home: Path, figures: Mapping[str, Mapping[str, Any]], calls: int) -> None:
-    """Write what was measured into the home, all of it or nothing; other kinds stay as they were measured.
+def keep_likeness(home: Path, figures: Mapping[str, Mapping[str, Any]], calls: int, model: str) -> None:
+    """Keep what was measured in the home, where reports find it.
 
     Args:
         home: `SALESMAN_HOME`.
         figures: By kind of customer.
         calls: Held-out calls that they come from.
+        model: Of prompted customers.
     """
-    path, at = home / FILE, datetime.now(UTC).isoformat(timespec="seconds")
-    home.mkdir(parents=True, exist_ok=True)
-    with one_process(path.with_suffix(".lock")):
-        known = read_likeness(home) | {kind: {**found, "calls": calls, "at": at} for kind, found in figures.items()}
-        part = path.with_suffix(f".{os.getpid()}.part")
-        part.write_text(json.dumps(known, ensure_ascii=False, indent=1), encoding="utf-8")
-        part.replace(path)
+    keep(
+        home / FILE, {kind: {**found, "calls": calls, "model": _model(kind, model)} for kind, found in figures.items()}
+    )
 
 
-def read_likeness(home: Path) -> dict[str, Any]:
-    """Return what was measured last, by kind of customer: the command's figures, `calls`, and `at` (ISO 8601).
+def likeness_of_kind(home: Path, kind: str, model: str) -> dict[str, Any] | None:
+    """Return what was measured last of a kind of customer: the command's figures, `calls`, `model`, and `at` (ISO 8601).
 
     Args:
         home: `SALESMAN_HOME`.
+        kind: Of customer.
+        model: Of prompted customers; figures of another one are none.
 
     Returns:
-        Empty where nothing was measured, or the file cannot be read.
+        None where it was not measured.
     """
-    try:
-        found = json.loads((home / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    found: dict[str, Any] | None = kept(home / FILE).get(kind)
+    return found if found and found.get("model", "") == _model(kind, model) else None
+
+
+def _model(kind: str, model: str) -> str:
+    """Return the model that a kind's figures are of; the name of a trained customer tells its own."""
+    return model if speaks_with_a_model(kind) and ":" not in kind else ""

@@ -27,9 +27,10 @@ def judge(
     rubrics: Annotated[
         str,
         typer.Option(
-            help="Names or files, e.g. `process,telebot`, or `role_inversion,persona_drift` for the customers."
+            help="Names or files, e.g. `process,telebot`, or `role_inversion,persona_drift` for the customers. What a judge is "
+            "good for, `salesman evaluate rubrics --check` tells."
         ),
-    ] = "process,telebot",
+    ] = "process",
     limit: Annotated[int | None, typer.Option(min=1, help="Send at most so many requests.")] = None,
     at_once: Annotated[int, typer.Option(min=1, max=256, help="Requests under way at a time.")] = 4,
     as_json: JsonOption = False,
@@ -110,7 +111,11 @@ def rubrics(
     check: Annotated[bool, typer.Option(help="Ask the judge about each rubric's gold and bad conversation.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List the rubrics; with --check, say whether the judge tells their gold conversations from the bad ones."""
+    """List the rubrics; with --check, say whether the judge tells their gold conversations from the bad ones.
+
+    What a check finds is kept in the home, and reports of runs say it.
+    """
+    from evaluation.judging.checked import keep_checks
     from evaluation.judging.model import load_judge
     from evaluation.judging.rubric import bundled_rubrics, find_rubrics
 
@@ -131,6 +136,7 @@ def rubrics(
         for language in rubric.gold:
             result = separates(model, rubric, language)
             found.append(result)
+            keep_checks(settings.home, settings.judge, [result])
             if not as_json:
                 mark = "ok" if result["separates"] else "NO"
                 say(
@@ -157,6 +163,7 @@ def separates(model: Any, rubric: "Rubric", language: Any) -> dict[str, Any]:
     gold, bad = scores
     return {
         "rubric": rubric.name,
+        "version": rubric.version,
         "language": language,
         "gold": gold,
         "bad": bad,

@@ -1,11 +1,11 @@
 """A run's report as data: every figure with its interval, its number of calls, and the cell of the calls behind it."""
 
-from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from evaluation.judging.agreement import RATINGS, read_ratings
 from evaluation.report import statistics
-from evaluation.report.checks import judged_beside_computed, likeness_of, propensity
+from evaluation.report.checks import judged_beside_computed, judges_of_run, likeness_of, propensity
 from evaluation.report.pairs import compare, detectable_of
 from evaluation.report.sections import by_dimension, cost, failures, human, pass_k, ranks, rule_hits, sweep, turns
 from evaluation.report.table import PROCESS_POINTS, Table
@@ -28,17 +28,13 @@ GATES = "customer"
 """The group of metrics that tell of the customers themselves; broken down by customer too."""
 
 
-NOT_MEASURED: Mapping[str, Any] = {}
-"""No figures of likeness."""
-
-
-def report_of(table: Table, run: Run, likeness: Mapping[str, Any] = NOT_MEASURED) -> dict[str, Any]:
+def report_of(table: Table, run: Run, home: Path) -> dict[str, Any]:
     """Return what `report.json` holds.
 
     Args:
         table: The run's scored calls (`read_table`).
         run: The run, finished or not; people's ratings of its calls are read where there are some (`ratings.csv`).
-        likeness: How like real customers each kind speaks, as `evaluation.customers.likeness.read_likeness` returns it.
+        home: `SALESMAN_HOME`, where figures of the instruments are kept: likeness of customers, checks of judges.
 
     Returns:
         `calls` counts every unit that was tried, `failed` those among them that could not be finished, by boundary; every
@@ -58,7 +54,7 @@ def report_of(table: Table, run: Run, likeness: Mapping[str, Any] = NOT_MEASURED
         "failed": failures(table),
         "few_scenarios": _few_scenarios(table),
         "run": about,
-        "judges": {rubric: f"{judge}, version {version}" for rubric, (judge, version) in table.judges.items()},
+        "judges": judges_of_run(table, home),
         "broken_scenarios": about.get("broken", []),
         "left_out": about.get("left_out", []),
         "method": {
@@ -98,7 +94,7 @@ def report_of(table: Table, run: Run, likeness: Mapping[str, Any] = NOT_MEASURED
         "cost": cost(table),
         "alpha_sweep": sweep(table),
         "human": human(table, _ratings(run)),
-        "likeness": likeness_of(table, likeness),
+        "likeness": likeness_of(table, run, home),
         "propensity": propensity(table),
         "telebot_agreement": judged_beside_computed(table),
         "scores": {

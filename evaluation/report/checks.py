@@ -1,12 +1,14 @@
 """Checks on what a run's figures rest on: its customers, the mix of its scenarios, and its judge."""
 
-from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from evaluation.customers.likeness import CHANCE
+from evaluation.customers.likeness import CHANCE, likeness_of_kind
+from evaluation.judging.checked import check_of
 from evaluation.judging.telebot import agreement_with_judge
 from evaluation.report import statistics
 from evaluation.report.table import Row, Table, as_json
+from evaluation.runs.store import Run
 
 CLOSED = ("bought", "won")
 REAL = "recorded"
@@ -68,12 +70,29 @@ def _with_both(table: Table, name: str) -> list[Row]:
     return [row for row in table.rows if all(row.value(metric) is not None for metric in metrics)]
 
 
-def likeness_of(table: Table, measured: Mapping[str, Any]) -> dict[str, Any]:
+def likeness_of(table: Table, run: Run, home: Path) -> dict[str, Any]:
     """Return how like real customers each kind of the run's speaks, the row of chance last; None where it is not measured.
 
     Args:
         table: The run's.
-        measured: What `read_likeness` returns.
+        run: Names the model of prompted customers.
+        home: Where figures of customers are kept.
     """
-    found = {kind: measured.get(kind) for kind in table.levels("customer") if kind != REAL}
-    return found | ({CHANCE: measured[CHANCE]} if any(found.values()) and CHANCE in measured else {})
+    model = run.about.get("asked", {}).get("customer_model", "")
+    found = {kind: likeness_of_kind(home, kind, model) for kind in table.levels("customer") if kind != REAL}
+    chance = likeness_of_kind(home, CHANCE, model)
+    return found | ({CHANCE: chance} if any(found.values()) and chance else {})
+
+
+def judges_of_run(table: Table, home: Path) -> dict[str, dict[str, Any]]:
+    """Return who judged by which rubric, and whether that judge tells the rubric's gold conversation from its bad one.
+
+    Args:
+        table: The run's.
+        home: Where checks of judges are kept.
+    """
+    languages = table.levels("language")
+    return {
+        rubric: {"judge": judge, "version": version, "check": check_of(home, judge, rubric, version, languages)}
+        for rubric, (judge, version) in table.judges.items()
+    }

@@ -25,7 +25,6 @@ def report(
 
     With `LANGSMITH_API_KEY` set, the scenarios go to LangSmith as a data set, and the run as an experiment a variant.
     """
-    from evaluation.customers.likeness import read_likeness
     from evaluation.report.build import HEADLINE, report_of
     from evaluation.report.experiment import send_experiments
     from evaluation.report.html import page_of
@@ -36,7 +35,7 @@ def report(
 
     run, paced = read_run(folder), Paced()
     table = read_table(run, lambda done, total: paced.say(f"{done}/{total} calls scored"))
-    found = report_of(table, run, read_likeness(get_settings().home))
+    found = report_of(table, run, get_settings().home)
     (folder / DATA).write_text(json.dumps(found, ensure_ascii=False, allow_nan=False), encoding="utf-8")
     (folder / PAGE).write_text(page_of(found, table, run.folder.resolve().name), encoding="utf-8")
     if as_json:
@@ -51,6 +50,7 @@ def report(
 
 def _summary(found: dict[str, Any]) -> list[str]:
     """Return a run's main figures as lines."""
+    from evaluation.judging.checked import TOLD
     from evaluation.report.numbers import interval, p_value
     from evaluation.report.statistics import FEW
 
@@ -59,6 +59,11 @@ def _summary(found: dict[str, Any]) -> list[str]:
         f"broke at the {boundary}: {entry['calls']}"
         + (f", {entry['finished']} of them finished calls without a judgement" if entry["finished"] else "")
         for boundary, entry in found["failed"].items()
+    ]
+    lines += [
+        f"rubric {rubric}: {one['judge']} {TOLD[one['check']]}"
+        for rubric, one in found["judges"].items()
+        if one["check"] != "passed"
     ]
     if few := found["few_scenarios"]:
         lines.append(f"scenarios: only {few}; intervals over fewer than {FEW} are too narrow")

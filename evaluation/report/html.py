@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from evaluation.judging.checked import TOLD
 from evaluation.report import charts, numbers
 from evaluation.report.statistics import FEW
 from evaluation.report.table import Row, Table
@@ -26,6 +27,7 @@ GROUPS = {
     "repo": "REPO's replies",
     "faithfulness": "Faithfulness and rules",
     "respect": "Respect",
+    "heard": "What replies are worth to the customer",
     "graph": "The graph's work",
     "cost": "Cost",
     "customer": "The customers' own quality",
@@ -56,6 +58,7 @@ def page_of(report: dict[str, Any], table: Table, name: str) -> str:
     return environment.get_template("report.html").render(
         report=report,
         few=FEW,
+        judged=TOLD,
         metrics=report["metrics"],
         variants=list(report["variants"]),
         cells=cells,

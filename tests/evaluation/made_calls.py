@@ -159,4 +159,4 @@ def run_folder(folder: Path, results: Sequence[CallResult], scenarios: Sequence[
 
 def reported(run: Run) -> dict[str, Any]:
     """Return a run's report."""
-    return report_of(read_table(run), run)
+    return report_of(read_table(run), run, run.folder)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from evaluation.customers import commands
-from evaluation.customers.likeness import ChanceCustomer, held_out, keep_likeness, likeness, prefixes, read_likeness
+from evaluation.customers.likeness import ChanceCustomer, held_out, keep_likeness, likeness, likeness_of_kind, prefixes
 from evaluation.customers.protocol import Note
 from evaluation.customers.real_lines import real_lines
 from evaluation.customers.rule import RuleBuyer
@@ -135,7 +136,7 @@ def command(monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
 
 
 def test_the_command_prints_every_kind_beside_chance_and_keeps_it(command: typer.Typer, own_home: Path) -> None:
-    assert read_likeness(own_home) == {}
+    assert likeness_of_kind(own_home, "rule", "") is None
     found = CliRunner().invoke(command, ["--kinds", "rule", "--limit", "2", "--json"])
     assert found.exit_code == 0, found.output
     report = json.loads(found.stdout)
@@ -147,23 +148,31 @@ def test_the_command_prints_every_kind_beside_chance_and_keeps_it(command: typer
         assert row["cosine"]["value"] > row["bleu"]["value"]
     shown = CliRunner().invoke(command, ["--kinds", "rule", "--limit", "1"])
     assert [line.split()[0] for line in shown.stdout.splitlines()[1:]] == ["customer", "chance", "rule"]
-    kept = read_likeness(own_home)
-    assert kept["rule"]["calls"] == 1 and datetime.fromisoformat(kept["rule"]["at"]).tzinfo
-    assert set(kept["rule"]) == {*report["customers"]["rule"], "calls", "at"}
+    kept = likeness_of_kind(own_home, "rule", "any")
+    assert kept and kept["calls"] == 1 and datetime.fromisoformat(kept["at"]).tzinfo
+    assert set(kept) == {*report["customers"]["rule"], "calls", "model", "at"}
 
 
 def test_another_measurement_leaves_the_other_kinds_as_they_were(tmp_path: Path) -> None:
-    keep_likeness(tmp_path, {"rule": {"lines": 3}, "chance": {"lines": 1}}, 2)
-    before = read_likeness(tmp_path)
-    keep_likeness(tmp_path, {"persona": {"lines": 4}, "chance": {"lines": 9}}, 5)
-    after = read_likeness(tmp_path)
-    assert after["rule"] == before["rule"] and after["persona"]["lines"] == 4
-    assert (after["chance"]["lines"], after["chance"]["calls"]) == (9, 5)
+    def held(kind: str) -> Any:
+        return likeness_of_kind(tmp_path, kind, "small")
+
+    keep_likeness(tmp_path, {"rule": {"lines": 3}, "chance": {"lines": 1}}, 2, "small")
+    before = held("rule")
+    keep_likeness(tmp_path, {"persona": {"lines": 4}, "chance": {"lines": 9}}, 5, "small")
+    assert held("rule") == before and held("persona")["lines"] == 4
+    assert (held("chance")["lines"], held("chance")["calls"]) == (9, 5)
     with pytest.raises(TypeError):
-        keep_likeness(tmp_path, {"rule": {"lines": object()}}, 1)
-    assert read_likeness(tmp_path) == after
+        keep_likeness(tmp_path, {"rule": {"lines": object()}}, 1, "small")
+    assert held("rule") == before
     (tmp_path / "likeness.json").write_text("{")
-    assert read_likeness(tmp_path) == {}
+    assert held("rule") is None
+
+
+def test_likeness_of_a_prompted_customer_is_that_of_its_model(tmp_path: Path) -> None:
+    keep_likeness(tmp_path, {kind: {"lines": 1} for kind in ("persona", "rule", "trained:own")}, 2, "small")
+    found = {kind: likeness_of_kind(tmp_path, kind, "bigger") for kind in ("persona", "rule", "trained:own")}
+    assert found["persona"] is None and found["rule"] and found["trained:own"]
 
 
 @pytest.mark.parametrize("kinds", ["", " , ", "recorded", "rule,recorded"])

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from evaluation.judging import commands
 from evaluation.judging.batch import judged_scores
+from evaluation.judging.checked import check_of
 from evaluation.judging.pairs import keep_preference, keep_rating, pairs_to_rate
 from evaluation.runs.store import read_lines
 from graph.errors import BadInput
@@ -126,6 +127,11 @@ def test_a_judge_that_cannot_tell_gold_from_bad_is_said_so(
     assert (english["gold"], english["bad"], english["separates"]) == (1.0, None, False)
     assert chinese["gold"] is None, "an English quote is no evidence in a Chinese call"
     assert chinese["faults"] and all(fault.startswith("judge: ") for fault in chinese["faults"])
+    checks = [
+        check_of(tmp_path / "home", f"fake/scripted:{tmp_path / 'judge.yaml'}", "process", 1, [language])
+        for language in ("en", "zh")
+    ]
+    assert checks == ["failed", "failed"], "kept for reports"
     listed = {row["rubric"]: row["questions"] for row in salesman("rubrics", "--json")}
     assert listed == {"grid": 42, "persona_drift": 1, "process": 1, "reply": 8, "role_inversion": 1, "telebot": 6}
 

@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from evaluation.customers.likeness import FILE
+from evaluation.judging.checked import keep_checks
+from evaluation.kept import keep
 from evaluation.report.build import report_of
 from evaluation.report.html import page_of
 from evaluation.report.table import read_table
@@ -65,12 +68,43 @@ def test_likeness_is_shown_where_it_was_measured_and_its_lack_where_not(tmp_path
     run = run_of(tmp_path, {"rule": (True,) * 4, "persona": (True,) * 4, "recorded": (True,) * 4})
     figure = {"value": 0.12, "low": 0.1, "high": 0.15}
     row = {"bleu": figure, "rouge_1": figure, "rouge_2": None, "rouge_l": figure, "cosine": figure}
-    row |= {"calls": 20, "at": "2026-01-02T00:00:00+00:00"}
+    row |= {"calls": 20}
     table = read_table(run)
-    report = report_of(table, run, {"rule": row, "chance": row, "retrieved": row})
-    assert report["likeness"] == {"rule": row, "persona": None, "chance": row}, "people's own lines need no measure"
+    assert report_of(table, run, tmp_path)["likeness"] == {"rule": None, "persona": None}
+    keep(tmp_path / FILE, {"rule": row, "chance": row, "retrieved": row})
+    report = report_of(table, run, tmp_path)
+    found = {kind: one and one["bleu"] for kind, one in report["likeness"].items()}
+    assert found == {"rule": figure, "persona": None, "chance": figure}, "people's own lines need no measure"
     shown = page_of(report, table, "run")
-    assert "0.12 (0.10–0.15)" in shown and "2026-01-02" in shown
+    assert "0.12 (0.10–0.15)" in shown and report["likeness"]["rule"]["at"][:10] in shown
     assert "likeness of persona not measured: salesman evaluate customers --kinds persona" in shown
     assert "likeness of recorded" not in shown
-    assert report_of(table, run)["likeness"] == {"rule": None, "persona": None}
+
+
+@pytest.mark.parametrize(
+    ("separated", "check", "told"),
+    [
+        ({"en": True}, "passed", ""),
+        ({"en": False, "zh": True}, "failed", "does not tell its gold conversation from its bad one"),
+        ({"zh": True}, "unchecked", "was not checked: salesman evaluate rubrics --check"),
+        ({}, "unchecked", "was not checked: salesman evaluate rubrics --check"),
+    ],
+)
+def test_a_report_says_of_each_rubric_whether_its_judge_can_be_trusted(
+    tmp_path: Path, separated: dict[str, bool], check: str, told: str
+) -> None:
+    run = run_of(tmp_path / "run", {"rule": (True,) * 4})
+    answer = {"unit": "a|s-0|rule|0", "session": 0, "turn": None, "rubric": "process", "rubric_version": 1}
+    answer |= {"criterion": "progress", "value": 5.0, "reason": "r", "turns": [], "judge": "small"}
+    append_line(run.folder / "judged.jsonl", answer | {"error": None, "seconds": 1.0})
+    found = [
+        {"rubric": "process", "version": 1, "language": language, "separates": good}
+        for language, good in separated.items()
+    ]
+    keep_checks(tmp_path, "small", found)
+    keep_checks(tmp_path, "bigger", [{"rubric": "process", "version": 1, "language": "en", "separates": not found}])
+    table = read_table(run)
+    report = report_of(table, run, tmp_path)
+    assert report["judges"] == {"process": {"judge": "small", "version": 1, "check": check}}
+    shown = page_of(report, table, "run")
+    assert (f"Rubric process: small {told}" in shown) == bool(told)

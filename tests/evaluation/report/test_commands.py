@@ -12,7 +12,7 @@ from tests.evaluation.report.test_build import call, made_run
 
 
 def test_the_report_is_written_beside_its_run(tmp_path: Path, own_home: Path) -> None:
-    keep_likeness(own_home, {"rule": {"bleu": None}}, calls=3)
+    keep_likeness(own_home, {"rule": {"bleu": None}}, calls=3, model="")
     results = [call(variant, scenario, 0, won=variant == "b") for variant in ("a", "b") for scenario in range(4)]
     folder = made_run(tmp_path, results).folder
     app = typer.Typer()

@@ -40,7 +40,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
         tmp_path_factory.mktemp("page"), [*results, made.result(variant="b", scenario="s-0", trial=7, error=error)]
     )
     table = read_table(table_of)
-    return page_of(report_of(table, table_of), table, f"run {EVIL}")
+    return page_of(report_of(table, table_of, table_of.folder), table, f"run {EVIL}")
 
 
 def data_of(page: str) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def test_a_run_without_a_finished_call_has_a_page_that_says_so(tmp_path: Path) -
     broken = made.result(scenario="s-0", error={"boundary": "agent", "message": "a node is missing"})
     run = made_run(tmp_path, [broken])
     table = read_table(run)
-    shown = page_of(report_of(table, run), table, "run")
+    shown = page_of(report_of(table, run, tmp_path), table, "run")
     assert "No call was finished" in shown
     assert "a node is missing" in shown
 

@@ -119,7 +119,7 @@ def test_what_else_a_report_holds_is_there_too(own_home: Path, language: str) ->
         "broken": [{"id": "s-9", "reasons": ["no such campaign"]}],
     }
     write_about(folder, about)
-    keep_likeness(own_home, {"rule": {"bleu": {"value": 0.12, "low": 0.1, "high": 0.15}}}, calls=20)
+    keep_likeness(own_home, {"rule": {"bleu": {"value": 0.12, "low": 0.1, "high": 0.15}}}, calls=20, model="")
     app = scored(opened(language))
     told = {entry.label: entry for entry in app.expander}
     assert len(told) == 8, "broken scenarios, gates, ranks, propensity, score by weight, cost, rules, all metrics"
