@@ -5,7 +5,9 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
-Group = Literal["outcome", "process", "telebot", "grid", "repo", "faithfulness", "respect", "graph", "cost", "customer"]
+Group = Literal[
+    "outcome", "process", "telebot", "grid", "repo", "faithfulness", "respect", "heard", "graph", "cost", "customer"
+]
 
 
 @dataclass(frozen=True)

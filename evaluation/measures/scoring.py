@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from evaluation.customers import gates
 from evaluation.judging import telebot
 from evaluation.judging.batch import judge_metrics
-from evaluation.measures import cost, faithfulness, graph, products, respect, success
+from evaluation.measures import cost, faithfulness, graph, heard, products, respect, success
 from evaluation.measures.metric import Metric, Score
 from evaluation.measures.replay import Replay
 from evaluation.outcome import score as outcome
@@ -15,6 +15,7 @@ SCORERS: tuple[Scorer, ...] = (
     success.success_scores,
     faithfulness.faithfulness_scores,
     respect.respect_scores,
+    heard.heard_scores,
     graph.graph_scores,
     products.product_scores,
     telebot.computed,
@@ -25,6 +26,7 @@ METRICS = [
     *outcome.METRICS,
     *faithfulness.METRICS,
     *respect.METRICS,
+    *heard.METRICS,
     *graph.METRICS,
     *products.METRICS,
     *telebot.METRICS,
