@@ -6,6 +6,7 @@ questions (rubric `telebot`). Consistency, conversationality and strategy-follow
 
 import random
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import combinations, pairwise
 
 from evaluation.judging.transcript import tokens
@@ -154,8 +155,7 @@ def telebot_scenarios(
 
     TeleBot draws from transcripts that its model was not trained on; here a seed script is one situation of the campaign's
     scripts (its customer line opens the talk, its intent is the objection or question), drawn so that every script comes once
-    before one comes twice. An agent that retrieves from this library has seen these situations; the published opponent, the
-    prompt-engineering agent (variant `scripts: off`), has not.
+    before one comes twice. Hold the run with `without_seeds`, so that no agent has seen these lines.
 
     Args:
         data: The campaign with its scripts.
@@ -181,6 +181,35 @@ def telebot_scenarios(
     ]
 
 
+def without_seeds(data: CampaignData, scenarios: Iterable[Scenario]) -> CampaignData:
+    """Return the campaign without the customer's lines that scenarios open with, in scripts and in intents' examples.
+
+    What scripts say stays. Where no other line is known, a script's title or an intent's label stands for them.
+    """
+    seeds = {one.opening for one in scenarios}
+
+    def rest(lines: list[str], instead: str) -> list[str]:
+        return [line for line in lines if line not in seeds] or [instead]
+
+    scripts = tuple(one.model_copy(update={"situation": rest(one.situation, one.title)}) for one in data.scripts)
+    intents = tuple(
+        one.model_copy(
+            update={
+                "examples": {language: rest(known, one.label[language]) for language, known in one.examples.items()}
+            }
+        )
+        for one in data.intents
+    )
+    return replace(data, scripts=scripts, intents=intents)
+
+
+def _persona(data: CampaignData, profile: Mapping[str, str], language: Language) -> str:
+    """Return who the customer is: what the agent knows of them, they know as well."""
+    labels = {field.name: field.label[language] for field in data.campaign.profile}
+    told = [f"{labels[name]}: {value}" for name, value in profile.items()]
+    return f"{PERSONA[language]} {'; '.join(told)}".strip()
+
+
 def _scenario(data: CampaignData, script: Script, line: str, kind: str, number: str, drawn: random.Random) -> Scenario:
     tier: Tier = drawn.choice(list(PROPENSITY))
     profile = {field.name: drawn.choice(field.values) for field in data.campaign.profile if field.values}
@@ -190,7 +219,7 @@ def _scenario(data: CampaignData, script: Script, line: str, kind: str, number: 
         language=script.language,
         tier=tier,
         propensity=PROPENSITY[tier],
-        persona=PERSONA[script.language],
+        persona=_persona(data, profile, script.language),
         reason=REASON[script.language],
         opening=line,
         profile=profile,

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from evaluation.judging.telebot import telebot_scenarios
+from evaluation.judging.telebot import telebot_scenarios, without_seeds
 from evaluation.scenarios.loading import load_scenario_file, load_split
 from evaluation.scenarios.modes import with_follow_ups, with_peers
 from evaluation.scenarios.scenario_set import ScenarioSet
@@ -81,4 +81,5 @@ def _telebot(settings: Settings, campaign: str, language: str, seed: int) -> Sce
         )
     library = get_resources(settings).library
     data = replace(library.campaign(campaign), scripts=tuple(library.list(campaign, status="published")))
-    return ScenarioSet(tuple(telebot_scenarios(data, spoken, seed=seed)))
+    made = telebot_scenarios(data, spoken, seed=seed)
+    return ScenarioSet(tuple(made), {campaign: without_seeds(data, made)})

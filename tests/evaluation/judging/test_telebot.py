@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from evaluation.judging.telebot import agreement_with_judge, computed, overlap, telebot_scenarios
+from evaluation.judging.telebot import agreement_with_judge, computed, overlap, telebot_scenarios, without_seeds
 from evaluation.judging.transcript import Said
 from evaluation.measures.metric import Score
 from evaluation.measures.replay import Replay
@@ -99,6 +99,25 @@ def test_the_published_run_is_a_hundred_scripts_with_three_profiles_and_strategi
         assert {one.strategy for one in made} <= {strategy.id for strategy in data.campaign.strategies}
         assert made == telebot_scenarios(data, language)
         assert made != telebot_scenarios(data, language, seed=1)
+
+
+@pytest.mark.parametrize("campaign", sorted(bundled()))
+def test_no_agent_of_the_published_run_has_seen_the_lines_that_open_its_calls(campaign: str) -> None:
+    data = load_campaign(bundled()[campaign])
+    for language in data.campaign.languages:
+        made = telebot_scenarios(data, language)
+        held = without_seeds(data, made)
+        seeds = {one.opening for one in made}
+        known = {line for script in held.scripts for line in script.situation}
+        known |= {line for intent in held.intents for line in intent.examples.get(language, [])}
+        assert seeds and not seeds & known
+        assert [one.say for one in held.scripts] == [one.say for one in data.scripts], "what scripts say stays"
+        assert all(one.situation for one in held.scripts) and all(one.examples for one in held.intents)
+
+
+def test_the_customer_knows_what_the_agent_was_told_of_it() -> None:
+    one = telebot_scenarios(LANTERN, "en")[0]
+    assert one.profile and all(value in one.persona for value in one.profile.values())
 
 
 def test_more_scripts_than_the_campaign_has_are_refused() -> None:
