@@ -10,8 +10,6 @@ from graph.errors import CallEnded, ModelUnavailable
 from graph.records import ConversationRecord, TurnRecord
 from graph.session import Calls
 
-FOLLOWED_UP = "declined"
-"""Outcome after which a follow-up session is held, if the scenario has one."""
 OVER = ("opted_out", "handoff")
 """Outcomes after which the agent says nothing more of its own."""
 
@@ -55,7 +53,7 @@ def hold(calls: Calls, unit: Unit, make_customer: MakeCustomer, attempt: int) ->
         for session in range(unit.scenario.sessions):
             after = held.records[-1]["call"] if held.records else ""
             _session(calls, unit, make_customer, unit.call(session, attempt), after, held)
-            if held.records[-1]["outcome"]["status"] != FOLLOWED_UP:
+            if not _declined(held):
                 break
     except Broken as broken:
         held.stopped, error = "error", broken.failure
@@ -75,6 +73,15 @@ def hold(calls: Calls, unit: Unit, make_customer: MakeCustomer, attempt: int) ->
             sum(turn["latency_ms"]["total"] for record in held.records for turn in record["turns"]) / 1000, 3
         ),
     }
+
+
+def _declined(held: _Held) -> bool:
+    """Tell whether a follow-up session is due: the customer said no, as it tells itself, else as the agent noted."""
+    record = held.records[-1]
+    decided = [note["decided"] for note in held.customers[-1].notes(record) if "decided" in note]
+    if decided and record["outcome"]["status"] not in OVER:
+        return decided[-1] == "declines"
+    return record["outcome"]["status"] == "declined"
 
 
 def _session(calls: Calls, unit: Unit, make_customer: MakeCustomer, call: str, after: str, held: _Held) -> None:

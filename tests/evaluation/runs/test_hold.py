@@ -60,6 +60,26 @@ def test_a_customer_who_never_stops_is_stopped_at_the_scenarios_limit(calls: Cal
     assert sum(1 for turn in result["sessions"][0]["turns"] if turn["customer"]) == 4
 
 
+class Decider(Talker):
+    """Tells what it has decided, whatever it says."""
+
+    decided = ""
+
+    def notes(self, record: ConversationRecord) -> list[Note]:
+        return [{**note, "decided": self.decided} for note in super().notes(record)]
+
+
+@pytest.mark.parametrize(("decided", "sessions"), [("declines", 3), ("hangs_up", 1), ("buys", 1)])
+def test_a_customer_who_tells_its_no_is_called_again_however_the_agent_noted_it(
+    calls: Calls, decided: str, sessions: int
+) -> None:
+    customer = Decider(lambda n: "I sell noodles." if n == 0 else None)
+    customer.decided = decided
+    result = hold(calls, unit_of(sessions=3), lambda _: customer, 0)
+    assert result["sessions"][0]["outcome"]["status"] != "declined"
+    assert len(result["sessions"]) == sessions
+
+
 def test_an_opt_out_ends_the_call_and_is_never_followed_up(calls: Calls) -> None:
     result = hold(calls, unit_of(sessions=3), lambda _: Talker(lambda _: "Never call me again!"), 0)
     assert result["stopped"] == "opted_out"
