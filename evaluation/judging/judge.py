@@ -140,9 +140,15 @@ def _read(said: str, request: Request, judged: Judged) -> tuple[dict[str, _Answe
         faults += [f"{one.id}: {fault}" for fault in wrong]
         if not wrong:
             answer = data[one.id]
-            turns = dict.fromkeys(item["turn"] for item in answer.get("evidence", []))
-            found[one.id] = _Answer(float(answer["value"]), answer["reason"].strip(), tuple(turns))
+            found[one.id] = _Answer(float(answer["value"]), answer["reason"].strip(), _cited(answer, one))
     return found, faults
+
+
+def _cited(answer: dict[str, Any], criterion: Criterion) -> tuple[int, ...]:
+    """Return the turns whose quotes show the value: those of the kinds that it needs, or all where it needs none."""
+    needed = criterion.cites(answer["value"])
+    evidence = answer.get("evidence", [])
+    return tuple(dict.fromkeys(item["turn"] for item in evidence if not needed or item["kind"] in needed))
 
 
 def _faults(answer: Any, criterion: Criterion, judged: Judged) -> list[str]:

@@ -110,6 +110,13 @@ def test_a_judge_of_the_agent_quotes_the_agent_and_nobody_else() -> None:
     assert values("I'm busy", 1, 1, "fine") == {None}, "the customer's words"
 
 
+def test_only_quotes_that_show_the_value_name_its_turns() -> None:
+    inversion = bundled_rubrics()["role_inversion"]
+    both = [quote(1, "I'm busy", "in_role"), quote(2, "call me on Tuesday at ten", "sells")]
+    [one] = judge(says({"severity": {"evidence": both, "reason": "r", "value": 1}}), inversion, judged())
+    assert (one.value, one.turns) == (1.0, (2,)), "an ordinary line that is quoted beside it is no inverted one"
+
+
 def test_a_grid_is_asked_a_capability_at_a_time() -> None:
     grid = bundled_rubrics()["grid"]
     model = says({one.id: {"reason": "r", "value": 7} for one in grid.criteria})
