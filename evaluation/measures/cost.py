@@ -13,7 +13,7 @@ METRICS = [
     Metric("cost.turn_seconds", "cost", "Seconds a turn", "lower", "seconds"),
     Metric("cost.slowest_turn", "cost", "Slowest turn of a call", "lower", "seconds"),
     Metric("cost.first_sentence", "cost", "Seconds until the first sentence", "lower", "seconds"),
-    Metric("cost.call_seconds", "cost", "Seconds a call, the customer's included", "lower", "seconds"),
+    Metric("cost.call_seconds", "cost", "Seconds of the agent's turns, a call", "lower", "seconds"),
 ]
 
 
@@ -33,7 +33,7 @@ def cost_scores(call: Replay) -> list[Score]:
         measured("cost.prompt_tokens", sum(turn["tokens"]["prompt"] for turn in turns), f"{len(turns)} turns"),
         measured("cost.cached_tokens", sum(turn["tokens"]["cached"] for turn in turns), "part of the prompt tokens"),
         measured("cost.completion_tokens", sum(turn["tokens"]["completion"] for turn in turns), f"{len(turns)} turns"),
-        measured("cost.call_seconds", call.result["seconds"], "from the first line to the last"),
+        measured("cost.call_seconds", call.result["seconds"], "its turns together, without the customer's time"),
     ]
     if not took:
         return [*scores, *(absent(f"cost.{name}", "the agent answered no line") for name in _TIMES)]

@@ -19,10 +19,12 @@ BINS = 10
 
 
 class Calibration(TypedDict):
-    """ece: mean gap between confidence and share, 0..1. brier: mean squared error, 0..1."""
+    """ece: mean gap between confidence and share, 0..1 (its bootstrap lies above it: few calls a bin look uncalibrated by chance). brier: mean squared error, 0..1."""
 
     ece: float
+    ece_ci: list[float]
     brier: float
+    brier_ci: list[float]
 
 
 class Figures(TypedDict):
@@ -96,18 +98,32 @@ def macro_f1(answers: Answers) -> float:
     return float(np.mean(scores))
 
 
-def calibration(answers: Answers) -> Calibration:
-    """Return how far probabilities are from shares.
+def ece(answers: Answers) -> float:
+    """Return the mean gap between confidence and share, over bins of equal width.
 
-    Source: Guo et al., On Calibration of Modern Neural Networks (2017), equation 3; Brier (1950).
+    Source: Guo et al., On Calibration of Modern Neural Networks (2017), equation 3.
     """
     bins = np.minimum((answers.chance * BINS).astype(int), BINS - 1)
     gaps = [
         abs(answers.chance[bins == one].mean() - answers.truth[bins == one].mean()) * (bins == one).mean()
         for one in np.unique(bins)
     ]
-    brier = float(((answers.chance - answers.truth) ** 2).mean())
-    return {"ece": round(float(np.sum(gaps)), 4), "brier": round(brier, 4)}
+    return float(np.sum(gaps))
+
+
+def brier(answers: Answers) -> float:
+    """Return the mean squared error of the probabilities (Brier, 1950)."""
+    return float(((answers.chance - answers.truth) ** 2).mean())
+
+
+def calibration(answers: Answers, seed: int = 0) -> Calibration:
+    """Return how far probabilities are from shares."""
+    return {
+        "ece": round(ece(answers), 4),
+        "ece_ci": interval(answers, ece, seed),
+        "brier": round(brier(answers), 4),
+        "brier_ci": interval(answers, brier, seed),
+    }
 
 
 def figures(answers: Answers, seed: int = 0) -> Figures:
@@ -124,7 +140,7 @@ def figures(answers: Answers, seed: int = 0) -> Figures:
         "accuracy_ci": interval(answers, accuracy, seed),
         "macro_f1": round(macro_f1(answers), 4),
         "macro_f1_ci": interval(answers, macro_f1, seed),
-        "calibration": calibration(answers),
+        "calibration": calibration(answers, seed),
         "n": len(answers.truth),
         "positives": int(answers.truth.sum()),
     }

@@ -41,7 +41,7 @@ def measure(
 
     Returns:
         `{"classifier": {"auc", "auc_ci", "accuracy", …}, "tfidf": {…}, "paired": {…}, "classes": {…}, "held_out", "seen", "left_out", "warning"}`,
-        and with a model `{"zero_shot": {…}, "ten_shot": {…}}`.
+        and with a model `{"zero_shot": {…}, "ten_shot": {…}}`, the latter where there are calls that the classifier learnt from.
 
     Raises:
         BadInput: No call is left, only one side is, or the classifier does not know the language.
@@ -69,9 +69,9 @@ def measure(
         theirs = Answers(truth, tfidf_chances(taught, held_out), groups)
         found |= {"tfidf": figures(theirs), "paired": compare(ours, theirs)}
     if model is not None:
-        examples = pick_examples(taught)
-        for name, shown in (("zero_shot", []), ("ten_shot", examples)):
-            found[name] = _of_model(truth, groups, ask_outcomes(model, held_out, shown))
+        found["zero_shot"] = _of_model(truth, groups, ask_outcomes(model, held_out, []))
+        if examples := pick_examples(taught):
+            found["ten_shot"] = _of_model(truth, groups, ask_outcomes(model, held_out, examples))
     few = f"only {len(held_out)} calls are held out; the figures say little" if len(held_out) < ENOUGH else ""
     return {**found, "held_out": len(held_out), "seen": seen, "left_out": left_out, "warning": few}
 

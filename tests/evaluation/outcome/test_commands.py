@@ -40,7 +40,7 @@ def test_json_holds_the_figures_of_both_classifiers_on_held_out_calls_alone(few:
     for name in ("classifier", "tfidf"):
         low, high = found[name]["auc_ci"]
         assert 0 <= low <= found[name]["auc"] <= high <= 1
-        assert set(found[name]["calibration"]) == {"ece", "brier"}
+        assert set(found[name]["calibration"]) == {"ece", "ece_ci", "brier", "brier_ci"}
         assert found[name]["n"] == found["held_out"]
     difference = found["classifier"]["auc"] - found["tfidf"]["auc"]
     assert found["paired"]["difference"] == pytest.approx(difference, abs=2e-4)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, f1_score, roc_auc_score  # type: ignore[import-untyped]
 
-from evaluation.outcome.figures import Answers, accuracy, auc, calibration, compare, figures, interval, macro_f1
+from evaluation.outcome.figures import Answers, accuracy, auc, calibration, compare, ece, figures, interval, macro_f1
 
 
 def drawn(seed: int, n: int = 300, signal: float = 1.0) -> Answers:
@@ -23,8 +23,14 @@ def test_figures_agree_with_scikit_learn(seed: int) -> None:
 
 def test_calibration_error_of_a_forecaster_that_is_right_as_often_as_it_says_is_zero() -> None:
     truth = np.array([True] * 7 + [False] * 3)
-    assert calibration(Answers(truth, np.full(10, 0.7)))["ece"] == pytest.approx(0.0)
-    assert calibration(Answers(truth, np.full(10, 0.2)))["ece"] == pytest.approx(0.5)
+    assert ece(Answers(truth, np.full(10, 0.7))) == pytest.approx(0.0)
+    assert ece(Answers(truth, np.full(10, 0.2))) == pytest.approx(0.5)
+
+
+def test_calibration_has_intervals_around_what_a_bootstrap_can_see() -> None:
+    found = calibration(drawn(1))
+    assert found["brier_ci"][0] < found["brier"] < found["brier_ci"][1]
+    assert found["ece_ci"][0] < found["ece_ci"][1] and found["ece"] < found["ece_ci"][1]
 
 
 def test_ties_count_half_and_a_perfect_order_counts_one() -> None:
