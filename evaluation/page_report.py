@@ -5,9 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-from evaluation.page_report_calls import calls_behind
 from evaluation.page_report_charts import curve, intervals
 from evaluation.page_report_more import left_out, more
+from evaluation.page_report_table import Line, cells, linked
 from evaluation.report.build import HEADLINE, report_of
 from evaluation.report.html import page_of
 from evaluation.report.numbers import interval, p_value
@@ -60,7 +60,7 @@ def run_report(folder: Path) -> None:
         st.warning(t("report.nothing"))
         return
     _figures(table, report)
-    more(report)
+    more(table, report)
     st.download_button(
         t("report.download"),
         guarded("viewer", lambda: page_of(report, table, folder.name).encode()),
@@ -120,20 +120,12 @@ def _figures(table: Table, report: Report) -> None:
         for variant, figure in by_variant.items()
     ]
     intervals(rows, metric["unit"])
-    st.caption(t("report.choose_row"))
-    picked: Any = st.dataframe(
-        [_row(row, by != "all") for row in rows],
-        hide_index=True,
-        width="stretch",
-        on_select="rerun",
-        selection_mode="single-row",
-        key=f"report_figures_{chosen}_{by}",
+    linked(
+        [Line(_row(row, by != "all"), chosen, cells(report, row["cell"])) for row in rows],
+        table,
+        f"figures_{chosen}_{by}",
     )
-    if picked.selection.rows:
-        cell = rows[picked.selection.rows[0]]["cell"]
-        units = set(report["cells"][cell])
-        calls_behind([row for row in table.rows if row.result["unit"] in units], chosen)
-    _differences(report, chosen)
+    _differences(table, report, chosen)
     _curves(report, chosen)
 
 
@@ -148,7 +140,7 @@ def _row(row: dict[str, Any], with_level: bool) -> dict[str, Any]:
     }
 
 
-def _differences(report: Report, metric: str) -> None:
+def _differences(table: Table, report: Report, metric: str) -> None:
     rows = [row for row in report["pairs"] if row["metric"] == metric]
     if not rows:
         return
@@ -159,8 +151,8 @@ def _differences(report: Report, metric: str) -> None:
         good = (row["difference"] > 0) == (report["metrics"][metric]["better"] == "higher")
         names = {"a": plain(row["a"]), "b": plain(row["b"])}
         st.markdown(t("report.better" if clear and good else "report.worse" if clear else "report.not_told", **names))
-    st.dataframe(
-        [
+    lines = [
+        Line(
             {
                 t("report.column_pair"): f"{row['b']} − {row['a']}",
                 t("report.by_customer"): row["customer"] or t("report.every_customer"),
@@ -169,12 +161,13 @@ def _differences(report: Report, metric: str) -> None:
                 t("report.column_holm"): p_value(row["p_holm"]),
                 t("report.column_detectable"): None if row["detectable"] is None else round(row["detectable"], 3),
                 t("report.column_n"): 2 * row["pairs"],
-            }
-            for row in rows
-        ],
-        hide_index=True,
-        width="stretch",
-    )
+            },
+            metric,
+            cells(report, row["cell"]),
+        )
+        for row in rows
+    ]
+    linked(lines, table, f"differences_{metric}")
 
 
 def _curves(report: Report, metric: str) -> None:

@@ -11,12 +11,13 @@ from ui.text import plain, show
 from ui.words import t
 
 
-def calls_behind(rows: Sequence[Row], metric: str) -> None:
+def calls_behind(rows: Sequence[Row], metric: str, key: str) -> None:
     """List the calls that a figure was made of, with each one's value and reason, and show the chosen one.
 
     Args:
         rows: The calls of the figure's cell.
         metric: The figure's; calls without a value are left out.
+        key: Of the table whose figure it is.
     """
     valued = [row for row in rows if row.value(metric) is not None]
     st.subheader(t("report.behind", n=len(valued)))
@@ -35,14 +36,14 @@ def calls_behind(rows: Sequence[Row], metric: str) -> None:
         width="stretch",
         on_select="rerun",
         selection_mode="single-row",
-        key=f"report_calls_{metric}",
+        key=f"report_calls_{key}_{metric}",
     )
     if chosen.selection.rows and chosen.selection.rows[0] < len(valued):
-        _transcript(valued[chosen.selection.rows[0]])
+        _transcript(valued[chosen.selection.rows[0]], key)
 
 
-def _transcript(row: Row) -> None:
-    with st.container(border=True, key="report_transcript"):
+def _transcript(row: Row, key: str) -> None:
+    with st.container(border=True, key=f"report_transcript_{key}"):
         st.caption(plain(f"{row.scenario.persona} {row.scenario.reason}"))
         session = 0
         for said in row.call.turns:

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from evaluation import page_report_more as more
 from evaluation.customers.likeness import keep_likeness
+from evaluation.report.build import report_of
+from evaluation.report.table import read_table
 from evaluation.runs.results import CallResult
 from evaluation.runs.store import read_run, write_about
 from tests.evaluation import made_calls as made
@@ -134,3 +137,25 @@ def test_what_else_a_report_holds_is_there_too(own_home: Path, language: str) ->
     assert tables[titles[5]][0].iloc[0].to_list()[1:] == ["8", "8"], "eight lines of customers a variant"
     assert "--kinds persona" in shown(app).replace("\\", "")
     assert UNTRUSTED not in shown(app)
+
+
+def test_every_row_of_every_table_opens_calls_that_have_its_figure(own_home: Path) -> None:
+    results = [
+        call(variant, scenario, 0, won=(variant == "b") == (scenario % 2 == 0), customer=kind)
+        for variant in ("a", "b")
+        for scenario in range(4)
+        for kind in ("rule", "persona")
+    ]
+    run = read_run(write(own_home, results))
+    for result in results:
+        judged(run, result["unit"], 10.0, 4.0)
+    table = read_table(read_run(run.folder))
+    report = report_of(table, run, own_home)
+    parts = (more._gates, more._ranks, more._propensity, more._sweep, more._cost, more._metrics)
+    for part in parts:
+        lines = part(report)
+        assert lines, part.__name__
+        for line in lines:
+            behind = [row for row in table.rows if row.result["unit"] in line.units]
+            assert len(behind) == len(line.units) > 0, (part.__name__, line.shown)
+            assert any(row.value(line.metric) is not None for row in behind), (part.__name__, line.metric)
