@@ -99,7 +99,7 @@ def run(
     if not order.customers:
         raise BadInput("--customers is empty; name at least one kind, e.g. rule.")
     if "rule" in order.customers and any(one.customer_prompt for one in order.scenarios.scenarios):
-        note("The rule buyer does not read SalesLLM's customer prompts, and has nothing to ask: --customers persona plays them.")
+        note("The rule buyer does not read SalesLLM's customer prompts; --customers persona plays them.")
     done = hold_all(order, out, settings, _teller())
     failed = [result for result in done.results if result["error"]]
     say(f"{len(done.results)} of {done.planned} calls in {out}, {len(failed)} of them failed.")

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -18,7 +19,7 @@ from evaluation.scenarios.schema import PROPENSITY, Scenario, ScenarioId, Succes
 from evaluation.scenarios.tiers import CHECKS, tier_plans
 from graph.errors import BadInput
 from scripts_library.loading import CampaignData, schema_problems
-from scripts_library.schema import Language
+from scripts_library.schema import IntentKind, Language
 
 BANDS: dict[Tier, tuple[float, float]] = {
     "easy": (0.7, 1.0),
@@ -30,6 +31,8 @@ BANDS: dict[Tier, tuple[float, float]] = {
 """Scores that a tier may have: wide enough for both of the published tables."""
 MAX_TURNS = 10
 """The published runner stops after 20 utterances, which are ten exchanges."""
+_NOT_ASKED = "who_calls"
+"""These customers begin the talk: they know whom they have on the line."""
 _ID: TypeAdapter[str] = TypeAdapter(ScenarioId)
 _NO_REASON: dict[Language, str] = {"en": "You want to know more about it.", "zh": "你想了解一下这个产品。"}
 
@@ -145,6 +148,8 @@ def _scenario(name: str, row: Mapping[str, Any]) -> tuple[Scenario, CampaignData
             reason=(motivation or _NO_REASON[language])[:600],
             opening=opening,
             patience=plan.patience,
+            questions=_drawn(campaign, "question", plan.questions, name),
+            objections=_drawn(campaign, "objection", plan.objections, name),
             customer_prompt=prompt,
             success=Success(outcomes=plan.outcomes),
             checks=list(CHECKS),
@@ -156,6 +161,12 @@ def _scenario(name: str, row: Mapping[str, Any]) -> tuple[Scenario, CampaignData
     except BadInput as error:
         raise _Broken(str(error)) from None
     return scenario, campaign, odd
+
+
+def _drawn(data: CampaignData, kind: IntentKind, count: int, name: str) -> list[str]:
+    """Return what a customer without a model asks or doubts: the rows leave it to their prompt. As many as the tier has, drawn by the row's id."""
+    known = [intent.name for intent in data.intents if intent.kind == kind and intent.name != _NOT_ASKED]
+    return Random(f"{name} {kind}").sample(known, min(count, len(known)))
 
 
 def _difficulty(prompt: str) -> tuple[Tier, float, list[str]]:

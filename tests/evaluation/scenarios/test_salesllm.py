@@ -7,16 +7,19 @@ from typing import Any
 import pytest
 import yaml
 
+from evaluation.customers.rule import RuleBuyer
 from evaluation.scenarios.loading import load_scenario_file
 from evaluation.scenarios.modes import with_follow_ups, with_peers
 from evaluation.scenarios.salesllm import BANDS
 from evaluation.scenarios.salesllm_text import customer_block, customer_field, product_of
+from evaluation.scenarios.tiers import tier_plans
 from graph.errors import BadInput
 from graph.session import Calls
 from graph.settings import Settings
 from guardrails.quantities import find_quantities
 from scripts_library.loading import CampaignData, load_campaign
 from scripts_library.schema import STAGES, Language
+from tests.evaluation import made_calls as made
 from tests.evaluation.scenarios.conftest import (
     EN_CUSTOMER,
     EN_SELLER,
@@ -302,3 +305,31 @@ def test_thousands_of_blank_lines_in_a_row_cost_no_time() -> None:
     assert customer_field(blank + "- Difficulty: easy", "difficulty") == "easy"
     assert customer_block(blank + "nothing") == ""
     assert product_of(blank + "no product here" + blank) is None
+
+
+def test_customers_without_a_model_have_as_much_to_ask_and_doubt_as_their_tier(jsonl: Write) -> None:
+    path = jsonl(*(english(f"a{place}_1", f"Number {place}") for place in range(8)), chinese())
+    found = load_scenario_file(path)
+    for scenario in found.scenarios:
+        plan, kinds = (
+            tier_plans()[scenario.tier],
+            {one.name: one.kind for one in found.campaigns[scenario.campaign].intents},
+        )
+        assert [kinds[name] for name in scenario.questions] == ["question"] * plan.questions
+        assert [kinds[name] for name in scenario.objections] == ["objection"] * plan.objections
+    assert len({tuple(one.questions + one.objections) for one in found.scenarios}) > 1, "not the same of all"
+    assert found.scenarios == load_scenario_file(path).scenarios
+
+
+def test_a_rule_buyer_on_these_rows_asks_and_decides(jsonl: Write) -> None:
+    found = load_scenario_file(jsonl(english()))
+    (scenario,) = found.scenarios
+    buyer = RuleBuyer(scenario, found.campaigns[scenario.campaign], 0)
+    record = made.record([made.turn(reply="Hello.")])
+    for _ in range(scenario.max_turns):
+        if (line := buyer.next_line(record)) is None:
+            break
+        record["turns"].append(made.turn(line, "Yes.", turn=len(record["turns"])))
+    meant = [note.get("intent", "") for note in buyer.notes(record)]
+    assert {*scenario.questions, *scenario.objections} & set(meant)
+    assert buyer.notes(record)[-1]["decided"]
