@@ -14,7 +14,10 @@ from graph.settings import get_settings
 METRICS = (
     Metric("outcome.points", "outcome", "Buying intent at the end (classifier)", "higher", "points"),
     Metric("outcome.purchase", "outcome", "Clear purchases (classifier)", "higher", "share"),
+    Metric("outcome.follow_up", "outcome", "Change of buying intent by follow-up sessions", "higher", "points"),
 )
+FOLLOW_UP = METRICS[2]
+"""SalesLLM's: points after the last session less those after the first one (it tells of −0.34 for one seller)."""
 
 
 def classify(
@@ -53,7 +56,17 @@ def outcome_scores(result: CallResult, scenario: Scenario, classifier: IntentCla
         return [_score(metric, None, reason, []) for metric in METRICS]
     turns = sorted({turn for _, _, turn in verdict.signs})
     values = (float(verdict.points), float(verdict.intent == "A"))
-    return [_score(metric, value, reason, turns) for metric, value in zip(METRICS, values, strict=True)]
+    scores = [_score(metric, value, reason, turns) for metric, value in zip(METRICS, values, strict=False)]
+    return [*scores, _follow_up(result, scenario, verdict, classifier)]
+
+
+def _follow_up(result: CallResult, scenario: Scenario, last: Verdict, classifier: IntentClassifier | None) -> Score:
+    if len(result["sessions"]) < 2:
+        return _score(FOLLOW_UP, None, "one session", [])
+    first, reason = classify(result["sessions"][:1], scenario.language, classifier)
+    if first is None:
+        return _score(FOLLOW_UP, None, reason, [])
+    return _score(FOLLOW_UP, float(last.points - first.points), f"{first.intent} → {last.intent}", [])
 
 
 def _score(metric: Metric, value: float | None, reason: str, turns: list[int]) -> Score:

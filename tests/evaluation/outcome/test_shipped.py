@@ -74,13 +74,35 @@ def test_a_language_that_it_was_not_trained_for_gets_no_verdict_but_a_reason() -
     verdict, reason = classify([made.record([made.turn("好的，我买")])], "zh")
     assert verdict is None and "'zh'" in reason and "outcome-train" in reason
     scores = outcome_scores(made.result([made.turn("好的，我买")]), made.scenario(language="zh"))
-    assert [(score["value"], "zh" in score["reason"]) for score in scores] == [(None, True), (None, True)]
+    assert [(score["value"], "zh" in score["reason"]) for score in scores] == [(None, True)] * len(METRICS)
+
+
+def test_what_a_second_session_changed_is_told_and_one_session_changed_nothing() -> None:
+    no = [made.turn("No, I do not want to donate."), made.turn("Nothing. Goodbye.")]
+    yes = [made.turn("Yes, I would love to donate."), made.turn("I will give $1 of my payment, happy to help!")]
+
+    def change(*sessions: list[made.TurnRecord]) -> float | None:
+        result = made.result([], sessions=[made.record(turns) for turns in sessions])
+        return {score["metric"]: score["value"] for score in outcome_scores(result, made.scenario())}[
+            "outcome.follow_up"
+        ]
+
+    def points(*sessions: list[made.TurnRecord]) -> float:
+        verdict, _ = classify([made.record(turns) for turns in sessions], "en")
+        assert verdict
+        return verdict.points
+
+    assert change(no, yes) == points(no, yes) - points(no)
+    assert change(yes, no) == points(yes, no) - points(yes)
+    assert change(no, yes) != change(yes, no)
+    assert change(yes) is None
 
 
 def test_every_metric_gets_a_score_with_a_reason() -> None:
     scores = outcome_scores(made.result([made.turn("Yes, I agree, sign me up.")]), made.scenario())
     assert [score["metric"] for score in scores] == [metric.name for metric in METRICS]
-    points, purchase = (score["value"] for score in scores)
+    points, purchase, follow_up = (score["value"] for score in scores)
+    assert follow_up is None
     assert points in (10, 8, 6, 4, 2) and purchase == float(points == 10)
     assert all(score["reason"] for score in scores)
 
@@ -95,7 +117,7 @@ def test_every_metric_gets_a_score_with_a_reason() -> None:
 def test_a_call_without_anything_to_judge_has_no_value(result: made.CallResult, reason: str) -> None:
     assert [(score["value"], score["reason"]) for score in outcome_scores(result, made.scenario())] == [
         (None, reason)
-    ] * 2
+    ] * len(METRICS)
 
 
 def test_calls_that_are_all_known_to_it_are_refused(classifier: IntentClassifier) -> None:
