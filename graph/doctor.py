@@ -59,9 +59,9 @@ def _model(settings: Settings) -> Check:
         return Check("model", True, f"{settings.llm}: no real model", "unset SALESMAN_LLM for the default model")
     entry = find_model(settings.llm)
     here = is_pulled(entry, settings.cache)
-    return Check(
-        "model", here, f"{entry.name}: {'here' if here else 'not fetched yet'}", "" if here else "salesman models pull"
-    )
+    adapter = f" with the adapter {settings.llm_adapter}" if settings.llm_adapter not in ("", "none") else ""
+    found = f"{entry.name}{adapter}{', thinking' if settings.think else ''}: {'here' if here else 'not fetched yet'}"
+    return Check("model", here, found, "" if here else "salesman models pull")
 
 
 def _library(settings: Settings) -> Check:

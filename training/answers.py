@@ -19,7 +19,7 @@ from graph.settings import Settings
 from nodes.speak import MAX_TOKENS, TEMPERATURE, THINK_TOKENS
 from training.corpus.rows import asks_thought
 from training.figures import Values
-from training.models import load_policy, weights_of
+from training.models import ready, weights_of
 from training.recipes import machine_defaults
 from training.rewards.judge import JudgeReward
 from training.sampling import Asked, sample
@@ -35,7 +35,7 @@ class Variant:
 
     label: str
     model: str
-    """As `load_policy` takes it."""
+    """As `training.models.ready` takes it."""
     adapter: str = ""
     """PEFT folder; empty: none."""
 
@@ -89,7 +89,7 @@ def _drawn(
 ) -> Iterator[tuple[str, str]]:
     if not units:
         return
-    model, tokenizer = load_policy(variant.model, settings, dtype=dtype, adapter=variant.adapter)
+    model, tokenizer = ready(variant.model, settings, dtype=dtype, adapter=variant.adapter)
     keys = list(units)
     asked = [
         Asked(

@@ -20,7 +20,7 @@ from training.corpus.rows import Message, read_rows, write_rows
 from training.corpus.schema import read_dialogues
 from training.customer_rows import Say, customer_rows, inverted_pairs
 from training.dpo import train_dpo
-from training.models import load_policy
+from training.models import ready
 from training.recipes import read_recipe
 from training.run_file import ADAPTER, MODEL, RunFile
 from training.sft import SFTRecipe, train_sft
@@ -102,7 +102,7 @@ def write_pairs(
         model, adapter = _result(run)
         heard = inverted_pairs(
             Random(seed).sample(rows, min(contexts, len(rows))),
-            sampled(*load_policy(model, settings, adapter=adapter), seed=seed),
+            sampled(*ready(model, settings, adapter=adapter), seed=seed),
             told=lambda done, of: told(f"{done} of {of} replies heard"),
         )
         write_rows(path, heard.pairs)

@@ -12,7 +12,7 @@ from training.models import load_policy, weights_of
 from training.run_file import ADAPTER, MODEL
 
 Form = Literal["merged", "peft", "gguf"]
-Dtype = Literal["float16", "float32"]
+Dtype = Literal["float16", "bfloat16", "float32"]
 PLACES: dict[Form, str] = {"merged": "merged", "peft": "peft", "gguf": "adapter.gguf"}
 """Where an export goes in the run's folder."""
 
@@ -38,6 +38,8 @@ def export(
         BadInput: No result in the run, or one that has no such form.
     """
     target, adapter = out or run / PLACES[form], run / ADAPTER
+    if form == "gguf" and dtype == "bfloat16":
+        raise BadInput("An adapter as GGUF is written in float16 or float32; leave --dtype away.")
     _check(target, form)
     if not adapter.is_dir():
         if not (run / MODEL).is_dir():

@@ -6,6 +6,7 @@ scored, without the thought before it, as the customer hears it (see `figures.py
 
 import json
 import random
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,7 @@ def measure(
     base_rows: Sequence[Row] = (),
     samples: int = 1,
     judge: bool = False,
+    against: str = BASE,
     scorer: Scorer | None = None,
     told: Told = lambda _: None,
 ) -> dict[str, Any]:
@@ -106,12 +108,13 @@ def measure(
 
     Args:
         rows: See `read_held_out`.
-        variants: See `variants_of`; the first one is what the others are compared with.
+        variants: See `variants_of`.
         out: Folder of the answers, which may hold those of other measurings.
         settings: Where weights lie, and which campaigns, embedder and judge there are.
         base_rows: What the first one is asked instead, in the order of `rows`; see `same_turns`.
         samples: Answers of each model to each row.
         judge: Whether the judge rates each reply, too.
+        against: Label of what the others are compared with, e.g. of a run with all rewards in an ablation.
         scorer: Scores answers; by default the settings' own.
         told: Hears how far it is.
 
@@ -120,8 +123,10 @@ def measure(
         was measured.
 
     Raises:
-        BadInput: A model that cannot be loaded, or a folder in which another process measures.
+        BadInput: A model that cannot be loaded, a label that is not there or cannot be paired, or a folder in which another process
+            measures.
     """
+    _check_pairs([variant.label for variant in variants], against)
     out.mkdir(parents=True, exist_ok=True)
     asked = [base_rows or rows, *[rows] * (len(variants) - 1)]
     with locked(out, "measure"):
@@ -140,7 +145,10 @@ def measure(
         "samples": samples,
         "temperature": TEMPERATURE,
         "variants": [{**vars(one), "thought": asks_thought(own[0])} for one, own in zip(variants, asked, strict=True)],
-        **_compared([variant.label for variant in variants], scores, [row["dialogue"] for row in rows] * samples),
+        "against": against,
+        **_compared(
+            [variant.label for variant in variants], scores, [row["dialogue"] for row in rows] * samples, against
+        ),
     }
 
 
@@ -151,16 +159,36 @@ def _scored(scorer: Scorer, rows: Sequence[Row], texts: Sequence[str]) -> dict[s
     return {name: [value for one in seeds for value in one[name]] for name in seeds[0]}
 
 
-def _compared(labels: Sequence[str], scores: Sequence[dict[str, Values]], dialogues: Sequence[str]) -> dict[str, Any]:
+def _check_pairs(labels: Sequence[str], against: str) -> None:
+    """Refuse labels that cannot be paired with what they are compared with: run by run, or where one side has one run, with that one."""
+    seeds = Counter(labels)
+    if against not in seeds:
+        raise BadInput(f"--against {against}: there is no such label; expected one of {', '.join(seeds)}.")
+    other = [
+        f"{label} has {count}"
+        for label, count in seeds.items()
+        if 1 not in (count, seeds[against]) and count != seeds[against]
+    ]
+    if other:
+        raise BadInput(f"--against {against} has {seeds[against]} runs, and {', '.join(other)}; give as many of each.")
+
+
+def _compared(
+    labels: Sequence[str], scores: Sequence[dict[str, Values]], dialogues: Sequence[str], against: str
+) -> dict[str, Any]:
     figures, differences, failed = [], [], {}
+    bases = [values for of, values in zip(labels, scores, strict=True) if of == against]
     for label in dict.fromkeys(labels):
         own = [values for of, values in zip(labels, scores, strict=True) if of == label]
         values = {name: [value for one in own for value in one[name]] for name in own[0]}
         everyone = [*dialogues] * len(own)
         figures += [{"figure": name, "label": label, **of} for name, of in estimates(values, everyone).items()]
-        if label != labels[0]:
-            base = {name: of * len(own) for name, of in scores[0].items()}
-            found = difference(base, values, everyone)
+        if label != against:
+            pairs = [(bases[at % len(bases)], own[at % len(own)]) for at in range(max(len(bases), len(own)))]
+            before, after = (
+                {name: [value for pair in pairs for value in pair[side][name]] for name in own[0]} for side in (0, 1)
+            )
+            found = difference(before, after, [*dialogues] * len(pairs))
             differences += [{"figure": name, "label": label, **of} for name, of in found.items()]
         failed[label] = sum(value is None for value in values.get("judge", ()))
     correct(differences)

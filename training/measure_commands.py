@@ -33,6 +33,9 @@ def measure(
     limit: Annotated[int, typer.Option(min=0, help="So many turns, drawn at random; 0: all.")] = 0,
     samples: Annotated[int, typer.Option(min=1, help="Answers of each model to each turn.")] = 1,
     judge: Annotated[bool, typer.Option("--judge", help="Let SALESMAN_JUDGE rate each reply, too.")] = False,
+    against: Annotated[
+        str, typer.Option(help="Compare with this label, e.g. an ablation's runs with the run that has all rewards.")
+    ] = "base",
     out: Annotated[Path, typer.Option(help="Folder of the answers; a measuring that was stopped goes on.")] = Path(
         "runs/measured"
     ),
@@ -53,6 +56,7 @@ def measure(
             base_rows=same_turns(held, read_held_out([base_rows])) if base_rows else (),
             samples=samples,
             judge=judge,
+            against=against,
             told=paced.say,
         )
         if as_json:
@@ -72,7 +76,7 @@ def _table(found: Mapping[str, Any]) -> Iterator[str]:
     steps = {(row["figure"], row["label"]): row for row in found["differences"]}
     wide = max(len(row["label"]) for row in found["figures"])
     told = f"{found['rows']} turns of {found['dialogues']} dialogues, {found['samples']} × each model"
-    yield f"{told}; means with 95 % intervals over dialogues, and what differs from the base"
+    yield f"{told}; means with 95 % intervals over dialogues, and what differs from {found['against']}"
     for name, figure in FIGURES.items():
         own = [row for row in found["figures"] if row["figure"] == name]
         if own:
@@ -82,8 +86,9 @@ def _table(found: Mapping[str, Any]) -> Iterator[str]:
             line = f"  {row['label']:{wide}}  {interval(row, figure.unit):22}"
             if step := steps.get((name, row["label"])):
                 line += f"  {interval(step, figure.unit, 'difference')}"
-                if name == "overall" and own[0]["mean"]:
-                    line += f" = {100 * step['difference'] / own[0]['mean']:+.1f} %".replace("-", "−")
+                base = next(row["mean"] for row in own if row["label"] == found["against"])
+                if name in ("overall", "likeness") and base:
+                    line += f" = {100 * step['difference'] / base:+.1f} %".replace("-", "−")
                 line += f", p {p_value(step['p'])}, Holm {p_value(step['p_holm'])}"
                 if step["detectable"] is not None:
                     line += f"; {number(step['detectable'], figure.unit)} would be seen"

@@ -45,6 +45,14 @@ def weights_of(name: str, settings: Settings, *, catalogue: Path = BUNDLED) -> s
     )
 
 
+def ready(name: str, settings: Settings, *, dtype: Dtype = "bfloat16", adapter: str = "") -> tuple[Any, Any]:
+    """Load a causal model and its tokenizer to ask it: on the GPU, where there is one; else see `load_policy`."""
+    import torch
+
+    model, tokenizer = load_policy(name, settings, dtype=dtype, adapter=adapter)
+    return model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
+
+
 def load_policy(name: str, settings: Settings, *, dtype: Dtype = "bfloat16", adapter: str = "") -> tuple[Any, Any]:
     """Load a causal model and its tokenizer.
 

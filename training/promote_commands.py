@@ -27,7 +27,10 @@ def export(
         typer.Option(help="Folder, or GGUF file.", show_default="merged, peft or adapter.gguf in the run's folder"),
     ] = None,
     base: Annotated[str, typer.Option(help="Model that was trained, where the adapter names none that is here.")] = "",
-    dtype: Annotated[Literal["float16", "float32"], typer.Option(help="Of the numbers written.")] = "float16",
+    dtype: Annotated[
+        Literal["float16", "bfloat16", "float32"],
+        typer.Option(help="Of the numbers written; GGUF has no bfloat16 here."),
+    ] = "float16",
 ) -> None:
     """Write a run's result in a form that a server loads."""
     with training_ready():
@@ -44,7 +47,12 @@ def promote(
     ] = "",
     candidate: Annotated[str, typer.Option(help="Calls of the agent with this adapter: the same.")] = "",
     runs: Annotated[
-        Path | None, typer.Option(help="Hold both kinds of calls now, in this folder, and go on with it if stopped.")
+        Path | None,
+        typer.Option(
+            help="Folder of the calls that are held now, of both kinds, unless --base and --candidate name some; stopped, the same "
+            "command goes on with it.",
+            show_default="SALESMAN_HOME/runs/promote-RUN",
+        ),
     ] = None,
     campaign: Annotated[
         str,
@@ -61,7 +69,7 @@ def promote(
         ),
     ] = "rule",
     trials: Annotated[int, typer.Option(min=1, max=100, help="With --runs: calls of each scenario.")] = 1,
-    why: Annotated[str, typer.Option(help="The reason, for the record.")] = "",
+    why: Annotated[str, typer.Option(help="The reason, for the record; needed.")] = "",
     by: Annotated[str, typer.Option(help="Who does it; by default the user of this machine.")] = "",
     rollback: Annotated[
         bool, typer.Option("--rollback", help="Serve what was served before the last promotion.")
@@ -77,12 +85,15 @@ def promote(
     from training.promote import roll_back
 
     settings, who = get_settings(), by or _user()
+    if not why.strip():
+        raise BadInput("--why is empty; say the reason, it stands in the record.")
     if rollback:
         say(f"served from the next start on: {roll_back(settings, by=who, why=why).adapter or f'{settings.llm} alone'}")
         return
-    if run is None or bool(runs) == bool(base and candidate) or (runs and (base or candidate)):
-        raise BadInput("Name a training run, and either --base and --candidate, or --runs; or give --rollback.")
-    if runs:
+    if run is None or bool(base) != bool(candidate) or (runs and base):
+        raise BadInput("Name a training run, and --base with --candidate, or --runs, or neither; or give --rollback.")
+    if not base:
+        runs = runs or settings.home / "runs" / f"promote-{run.resolve().name}"
         base, candidate = hold_both(run, runs, settings, campaign=campaign, customers=customers, trials=trials)
     found = decide(run, base, candidate, settings, by=who, why=why)
     for line in condition_lines(found):

@@ -193,8 +193,11 @@ def _conduct(trainer: Any, run: RunFile, model: str, stopped_by: Any) -> None:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     target = run.folder / (ADAPTER if hasattr(policy, "peft_config") else MODEL)
     part = target.with_name(f"{target.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
+    if _is_main():
+        shutil.rmtree(part, ignore_errors=True)
+    trainer.accelerator.wait_for_everyone()
     trainer.save_model(str(part))
+    trainer.accelerator.wait_for_everyone()
     if _is_main():
         (part / "training_args.bin").unlink(missing_ok=True)
         # TRL's frozen copy of the adapter that the run began with.
@@ -203,6 +206,7 @@ def _conduct(trainer: Any, run: RunFile, model: str, stopped_by: Any) -> None:
         shutil.rmtree(target, ignore_errors=True)
         part.rename(target)
         run.finish(trainer.state.global_step, getattr(stopped_by, "reason", ""))
+    trainer.accelerator.wait_for_everyone()
 
 
 def _name_base(config: Path, model: str) -> None:

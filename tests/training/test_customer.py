@@ -46,7 +46,7 @@ def dialogue(
 ) -> Dialogue:
     turns = [DialogueTurn(role=role, text=text) for role, text in said]
     return Dialogue(
-        id=name, campaign=campaign, language="en", turns=turns, source=Origin(method="imported"), split=split
+        id=name, campaign=campaign, language="en", turns=turns, source=Origin(method="role_play"), split=split
     )
 
 

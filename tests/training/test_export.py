@@ -260,3 +260,11 @@ def served(base_url: str, ids: list[int]) -> list[int]:
     url = base_url.removesuffix("/v1") + "/completion"
     tokens: list[int] = httpx.post(url, json=asked, timeout=120, trust_env=False).raise_for_status().json()["tokens"]
     return tokens
+
+
+def test_an_adapter_as_gguf_has_no_bfloat16_and_one_for_vllm_has(tmp_path: Path) -> None:
+    run, _ = trained(tmp_path)
+    with pytest.raises(BadInput, match="float16 or float32"):
+        export(run, "gguf", get_settings(), dtype="bfloat16")
+    path, _ = export(run, "peft", get_settings(), dtype="bfloat16")
+    assert {tensor.dtype for tensor in load_file(path / "adapter_model.safetensors").values()} == {torch.bfloat16}

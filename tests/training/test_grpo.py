@@ -290,7 +290,7 @@ def test_shipped_recipes_are_read_and_their_rewards_are_known(path: Path) -> Non
         (
             "grpo_cpu_spoken",
             "grpo_cpu_without_bayes",
-            {"rows", "think", "hinted", "max_completion_length", "max_steps"},
+            {"rows", "think", "hinted", "max_completion_length", "max_steps", "save_steps"},
         ),
     ],
 )

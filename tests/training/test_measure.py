@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -289,7 +290,29 @@ def test_the_command_prints_a_table_with_the_rise_of_the_overall_figure(
     assert told.exit_code == 0, told.output
     found = json.loads(CliRunner().invoke(app, [*given, "--json"]).stdout)
     means = {one["label"]: one["mean"] for one in found["figures"] if one["figure"] == "overall"}
-    [line] = [line for line in told.stdout.splitlines() if line.startswith("  ours") and "%" in line]
+    line, likeness = [line for line in told.stdout.splitlines() if line.startswith("  ours") and "%" in line]
+    assert "%" in likeness
     assert line.split()[1] == f"{means['ours']:.2f}"
     assert f"= {100 * (means['ours'] / means['base'] - 1):+.1f} %, p " in line.replace("−", "-")
     assert all(f"\n{name}: " in told.stdout for name in FIGURES if name != "judge")
+
+
+def test_what_others_are_compared_with_may_be_another_run_than_the_base(tmp_path: Path, base: Path) -> None:
+    rows, made = (
+        [row(at) for at in range(4)],
+        {name: lora(tmp_path / name, size) for name, size in (("one", 2.0), ("two", 3.0))},
+    )
+    alone = Variant("base", str(base))
+    full = [Variant("full", str(base), adapter) for adapter in made.values()]
+    part = [replace(one, label="part") for one in full]
+    out = tmp_path / "out"
+    found = measure(rows, [alone, *full, *part], out, SETTINGS, against="full", scorer=scorer())
+    means = {one["label"]: one["mean"] for one in found["figures"] if one["figure"] == "words"}
+    steps = {one["label"]: one for one in found["differences"] if one["figure"] == "words"}
+    assert set(steps) == {"base", "part"}
+    assert steps["base"]["difference"] == pytest.approx(means["base"] - means["full"])
+    assert (steps["part"]["difference"], steps["part"]["differ"]) == (0.0, 0), "run by run"
+    with pytest.raises(BadInput, match=r"--against most: .* expected one of base, full, part"):
+        measure(rows, [alone, *full, *part], out, SETTINGS, against="most", scorer=scorer())
+    with pytest.raises(BadInput, match="full has 2 runs, and part has 3; give as many of each"):
+        measure(rows, [alone, *full, *part, part[0]], out, SETTINGS, against="full", scorer=scorer())

@@ -15,6 +15,7 @@ from evaluation.runs.results import CallResult
 from evaluation.runs.runner import Order
 from evaluation.scenarios.loading import split_ids
 from evaluation.scenarios.scenario_set import ScenarioSet
+from graph.doctor import examine
 from graph.errors import BadInput
 from graph.served import PROMOTIONS, Served, promoted, served, sha256_of, shipping
 from graph.settings import Settings, get_settings
@@ -350,11 +351,13 @@ def test_the_command_refuses_with_exit_code_1_and_promotes_with_0(tmp_path: Path
     run = trained(tmp_path / "run")
     base = held(tmp_path / "base", 1)
     poor, good = (held(tmp_path / f"c{wins}", wins, str(run / "adapter.gguf")) for wins in (1, 7))
-    refused = CliRunner().invoke(app, ["promote", str(run), "--base", base, "--candidate", poor])
+    refused = CliRunner().invoke(app, ["promote", str(run), "--base", base, "--candidate", poor, "--why", "first try"])
     assert refused.exit_code == 1
     assert "NO  success" in refused.output
     assert served(settings.home, MODEL).adapter == ""
-    done = CliRunner().invoke(app, ["promote", str(run), "--base", base, "--candidate", good, "--by", "ann"])
+    done = CliRunner().invoke(
+        app, ["promote", str(run), "--base", base, "--candidate", good, "--by", "ann", "--why", "wins more"]
+    )
     assert done.exit_code == 0
     assert served(settings.home, MODEL).adapter
     back = CliRunner().invoke(app, ["promote", "--rollback", "--why", "complaints"])
@@ -363,9 +366,37 @@ def test_the_command_refuses_with_exit_code_1_and_promotes_with_0(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["run"], ["run", "--base", "x"], ["run", "--base", "x", "--candidate", "y", "--runs", "z"]]
+    "arguments", [[], ["run", "--base", "x"], ["run", "--base", "x", "--candidate", "y", "--runs", "z"]]
 )
 def test_an_incomplete_command_is_told_what_is_missing(arguments: list[str]) -> None:
-    told = CliRunner().invoke(app, ["promote", *arguments])
+    told = CliRunner().invoke(app, ["promote", *arguments, "--why", "first try"])
     assert isinstance(told.exception, BadInput)
     assert "--runs" in str(told.exception)
+
+
+def test_without_a_reason_nothing_is_promoted_nor_taken_back(tmp_path: Path, settings: Settings) -> None:
+    run = trained(tmp_path / "run")
+    for arguments in ([str(run)], [str(run), "--why", " "], ["--rollback"]):
+        told = CliRunner().invoke(app, ["promote", *arguments])
+        assert isinstance(told.exception, BadInput) and "--why is empty" in str(told.exception)
+    assert not (settings.home / PROMOTIONS).exists()
+
+
+def test_calls_are_held_in_the_home_where_nobody_says_where(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+
+    def hold(run: Path, folder: Path, *_: object, **__: object) -> tuple[str, str]:
+        asked.append(folder)
+        raise BadInput("enough")
+
+    monkeypatch.setattr(gating, "hold_both", hold)
+    CliRunner().invoke(app, ["promote", str(trained(tmp_path / "run")), "--why", "first try"])
+    assert asked == [settings.home / "runs" / "promote-run"]
+
+
+def test_doctor_says_which_adapter_is_served(settings: Settings) -> None:
+    served_with = settings.model_copy(update={"llm": "smollm2-135m-instruct", "llm_adapter": "own.gguf", "think": True})
+    found = {check.name: check.finding for check in examine(served_with)}
+    assert found["model"].startswith("smollm2-135m-instruct with the adapter own.gguf, thinking: ")

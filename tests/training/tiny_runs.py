@@ -18,7 +18,7 @@ def tiny_row(at: int, user: str, **more: Any) -> dict[str, Any]:
     """A row of the training split whose prompt ends with a customer's words; `more` is what a trainer learns from."""
     about = {"turn": 1, "campaign": "tea", "language": "en", "stage": "opening", "intent": "question"}
     prompt = [{"role": "system", "content": "Sell tea."}, {"role": "user", "content": user}]
-    return {"dialogue": f"d{at}", **about, "split": "train", "method": "imported", "prompt": prompt, **more}
+    return {"dialogue": f"d{at}", **about, "split": "train", "method": "role_play", "prompt": prompt, **more}
 
 
 def tiny_recipe(folder: Path, rows: Iterable[dict[str, Any]], kind: Kind = "qwen2", **keys: Any) -> Path:

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 from graph.errors import BadInput
 from nodes.speak import ThoughtFilter
 from training.corpus.lines import read_lines, refuse, write_lines
+from training.corpus.splits import is_test
 
 
 class Message(TypedDict):
@@ -107,7 +108,7 @@ def _fault(row: Any, columns: Iterable[str], held_out: bool) -> str:
         return f"lacks {', '.join(missing)}"
     if held_out and row["split"] != "test":
         return f"dialogue '{row['dialogue']}' is of split {row['split']}; make rows by `corpus rows --split test`"
-    if not held_out and row["split"] == "test":
+    if not held_out and (row["split"] == "test" or is_test(row["dialogue"], row.get("method", ""))):
         return f"dialogue '{row['dialogue']}' is held out for tests; nothing trains on it"
     return ""
 

@@ -33,6 +33,8 @@ METHODS: Mapping[str, ModuleType] = {
 PLAYED = ("simulation", "role_play")
 """Those with a prompted customer."""
 KEPT, RETENTION = "kept.jsonl", "retention.json"
+ASKED = "asked.json"
+"""What a folder's dialogues are made of."""
 GONE = 3
 """After so many dialogues in a row that a server did not answer, nothing more is asked of it."""
 Progress = Callable[[int, int, float], None]
@@ -69,13 +71,44 @@ def synthesise(
     """
     out.mkdir(parents=True, exist_ok=True)
     with locked(out, "synthesis"):
+        _take_up(out, shop)
         done = {one.id for one in read_made(out)}
         todo = [(name, scene) for name in methods for scene in _scenes(shop, name, limit) if scene.id not in done]
-        _make_all(shop, out / FILE, todo, at_once, progress)
+        missing = _make_all(shop, out / FILE, todo, at_once, progress)
         kept, found = sift(read_made(out), chain)
         write_dialogues(out / KEPT, kept)
         (out / RETENTION).write_text(json.dumps(found, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    if missing:
+        raise missing
     return found
+
+
+def _take_up(out: Path, shop: Workshop) -> None:
+    """Begin a folder, or make sure that what lies there was made alike: another seed would draw other pools.
+
+    Raises:
+        BadInput: It was made otherwise.
+    """
+    asked = {
+        "campaign": shop.data.campaign.name,
+        "language": shop.language,
+        "seed": shop.seed,
+        "teacher": shop.teacher.name,
+        "customer": shop.customer,
+        "manager": shop.manager,
+    }
+    path = out / ASKED
+    if not path.is_file():
+        path.write_text(json.dumps(asked, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        return
+    before = json.loads(path.read_text(encoding="utf-8"))
+    other = [
+        f"{name} {before.get(name)!r} there, {value!r} now"
+        for name, value in asked.items()
+        if before.get(name) != value
+    ]
+    if other:
+        raise BadInput(f"{out} was made otherwise ({'; '.join(other)}); give another --out.")
 
 
 def _scenes(shop: Workshop, method: str, limit: int) -> Iterator[Scene]:
@@ -127,8 +160,14 @@ class _Ledger:
             self.error = error
 
 
-def _make_all(shop: Workshop, path: Path, todo: Sequence[tuple[str, Scene]], at_once: int, progress: Progress) -> None:
-    """Make scenes, many at once, and append each as it ends."""
+def _make_all(
+    shop: Workshop, path: Path, todo: Sequence[tuple[str, Scene]], at_once: int, progress: Progress
+) -> ModelUnavailable | None:
+    """Make scenes, many at once, and append each as it ends; return why some are missing.
+
+    Raises:
+        ModelUnavailable: The server is gone, or nothing was made.
+    """
     ledger = _Ledger(path)
 
     def work(method: str, scene: Scene) -> None:
@@ -150,10 +189,15 @@ def _make_all(shop: Workshop, path: Path, todo: Sequence[tuple[str, Scene]], at_
                 progress(count, len(todo), (time.monotonic() - started) / count * (len(todo) - count))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-    if ledger.error and (ledger.gone or not ledger.written):
-        raise ModelUnavailable(
-            f"{ledger.error} What was made is kept in {path}; once the server answers, the same command goes on."
-        ) from ledger.error
+    if ledger.error is None:
+        return None
+    missing = ModelUnavailable(
+        f"{ledger.error} {len(todo) - ledger.written} of {len(todo)} dialogues are missing; what was made is kept in {path}, and once "
+        "the server answers, the same command goes on."
+    )
+    if ledger.gone or not ledger.written:
+        raise missing from ledger.error
+    return missing
 
 
 def make_one(shop: Workshop, method: str, scene: Scene) -> Made:

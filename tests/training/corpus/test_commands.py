@@ -27,7 +27,14 @@ def run(*arguments: object, code: int = 0) -> str:
 def corpus(tmp_path: Path) -> Path:
     path = tmp_path / "corpus.jsonl"
     made = [
-        dialogue(f"{split}-{number}", "Hello, this is Lan.", f"I run shop {number} of {split}.", GOOD, split=split)
+        dialogue(
+            f"{split}-{number}",
+            "Hello, this is Lan.",
+            f"I run shop {number} of {split}.",
+            GOOD,
+            split=split,
+            method="role_play",
+        )
         for split in ("train", "test")
         for number in range(3)
     ]
@@ -64,7 +71,7 @@ def test_a_check_counts_and_finds_what_is_not_disjoint(corpus: Path, tmp_path: P
     assert json.loads(run("check", corpus, "--json")) | {"campaign": None, "stage": None, "outcome": None} == {
         "dialogues": 6,
         "split": {"train": 3, "test": 3},
-        "method": {"imported": 6},
+        "method": {"role_play": 6},
         "turns": {"agent": 12, "customer": 6},
         "campaign": None,
         "outcome": None,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from graph.errors import BadInput
+from scripts_library.persuasion import split_of
 from tests.training.corpus.dialogues import dialogue, said
 from training.corpus.joining import joined
 from training.corpus.lines import SHOWN
@@ -115,6 +116,25 @@ def test_splits_are_disjoint_by_seed() -> None:
     assert len(faults) == 2
     assert "'leak' is train, but its seed 'held' belongs to test" in faults[0]
     assert "'shared' is dev, but its seed 'question' belongs to test" in faults[1]
+
+
+HELD_OUT = next(name for at in range(99) if split_of(name := f"call-{at}") == "test")
+
+
+@pytest.mark.parametrize(("method", "refused"), [("imported", True), ("recorded", True), ("role_play", False)])
+def test_a_real_call_that_is_held_out_by_its_id_is_held_out_whatever_it_is_called(
+    tmp_path: Path, method: str, refused: bool
+) -> None:
+    faults = split_faults([dialogue(HELD_OUT, "Hi.", "Hello.", method=method)])
+    assert faults == (
+        [f"dialogue '{HELD_OUT}' is train, but its id belongs to test: make it test, or take it out"] * refused
+    )
+    write_rows(tmp_path / "rows.jsonl", [ROW | {"dialogue": HELD_OUT, "method": method}])
+    if refused:
+        with pytest.raises(BadInput, match=f"'{HELD_OUT}' is held out for tests; nothing trains on it"):
+            read_rows(tmp_path / "rows.jsonl")
+    else:
+        assert len(read_rows(tmp_path / "rows.jsonl")) == 1
 
 
 def test_the_same_text_in_train_and_test_is_told() -> None:

@@ -57,7 +57,7 @@ def test_a_second_run_makes_nothing_twice_and_goes_on_to_a_larger_limit(make_sho
 def test_what_is_made_can_be_filtered_again_without_a_teacher(make_shop: Shop, tmp_path: Path) -> None:
     shop, _ = make_shop(good())
     found = run(shop, tmp_path, ["prefix"])
-    alone = replace(shop, teacher=Teacher(lambda: pytest.fail("nothing is to be asked"), "gone"))
+    alone = replace(shop, teacher=Teacher(lambda: pytest.fail("nothing is to be asked"), "fake-teacher"))
     assert run(alone, tmp_path, ["prefix"]) == found
 
 
@@ -101,7 +101,9 @@ def test_a_hiccup_of_the_server_costs_one_dialogue_until_the_next_run(make_shop:
         return FakeReply(error="hiccup") if calls[0] == 2 else teacher(kind, last)
 
     shop, _ = make_shop(write)
-    assert run(shop, tmp_path, ["prefix"], limit=5, at_once=1)["prefix"]["made"] == 4
+    with pytest.raises(ModelUnavailable, match=r"1 of 5 dialogues are missing; .* the same command goes on"):
+        run(shop, tmp_path, ["prefix"], limit=5, at_once=1)
+    assert (tmp_path / KEPT).read_text("utf-8").count("\n") == 4, "what there is was filtered all the same"
     assert run(shop, tmp_path, ["prefix"], limit=5, at_once=1)["prefix"]["made"] == 5
 
 
@@ -136,6 +138,14 @@ def test_swapped_sides_are_dropped_as_role_inversion(make_shop: Shop, tmp_path: 
     found = run(shop, tmp_path, ["prefix"])
     assert found["prefix"]["kept"] == 0
     assert found["prefix"]["dropped"]["inversion"]["count"] == 4
+
+
+def test_a_folder_goes_on_only_as_it_was_begun(make_shop: Shop, tmp_path: Path) -> None:
+    shop, _ = make_shop(good())
+    run(shop, tmp_path, ["prefix"], limit=1)
+    with pytest.raises(BadInput, match=r"seed 0 there, 1 now.*give another --out") as caught:
+        run(replace(shop, seed=1, customer="other-model"), tmp_path, ["prefix"], limit=1)
+    assert "customer '' there, 'other-model' now" in str(caught.value)
 
 
 def test_a_dialogue_has_the_split_of_its_seed(make_shop: Shop, tmp_path: Path) -> None:
