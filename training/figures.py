@@ -47,7 +47,9 @@ FIGURES = {
         "points", "higher", "embedding cosine to the expert's reply, as the reward `similarity` stretches it"
     ),
     "heard": Figure("points", "higher", "what the rule buyer hears, -1 to 1"),
-    "sound": Figure("share", "higher", "one closed thought and a reply; where none is asked for, a reply alone"),
+    "sound": Figure(
+        "share", "higher", "one closed thought and a finished reply; where none is asked for, a finished reply alone"
+    ),
     "distinct": Figure("share", "higher", "pairs of words of the reply that no reply to another dialogue has"),
     "words": Figure("count", "neither", "length of the reply"),
     "thought": Figure("count", "neither", "length of the thought, in words"),

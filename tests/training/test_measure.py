@@ -183,7 +183,7 @@ def test_a_judge_that_fails_is_asked_again_and_one_that_answered_is_not(tmp_path
 def test_the_reply_alone_is_scored_and_silence_neither_passes_nor_breaks_a_rule() -> None:
     found = scorer()(
         [row(at, ASK) for at in range(4)],
-        ["<think>Be kind.</think>Is it so?", "Be kind.", "<think>On and on", "<think>Be.</think>Oh no"],
+        ["<think>Be kind.</think>Is it so?", "Be kind.", "<think>On and on", "<think>Be.</think>Oh no."],
     )
     assert found.keys() == FIGURES.keys() - {"judge"}
     assert [found[name] for name in ("passed", "breach", "sound")] == [[1, 0, 0, 1], [0, 1, 0, 0], [1, 0, 0, 1]]
@@ -237,8 +237,14 @@ def test_the_base_may_be_asked_for_no_thought(tmp_path: Path, base: Path, run: P
     assert [one["dialogue"] for one in ours] == [one["dialogue"] for one in rows]
     found = measure(rows, variants, tmp_path / "out", SETTINGS, base_rows=ours, scorer=scorer())
     assert [one["thought"] for one in found["variants"]] == [False, True]
-    sound = {one["label"]: one["mean"] for one in found["figures"] if one["figure"] == "sound"}
-    assert sound == {"base": 1.0, "run": 0.0}
+    said = [json.loads(line) for line in (tmp_path / "out" / ANSWERS).read_text().splitlines()]
+    base_said = {(one["dialogue"], one["turn"]): one["text"] for one in said if one["label"] == "base"}
+    alone = texts(tmp_path / "alone", variants[0], ours)
+    assert (
+        [base_said[one["dialogue"], one["turn"]] for one in ours]
+        == alone
+        != texts(tmp_path / "alone", variants[0], rows)
+    )
 
 
 def bad(tmp_path: Path, **changes: Mapping[str, Any]) -> Path:

@@ -14,6 +14,8 @@ SHAPES = [
     ("<think>calm</think>Hi.</think>", Spoken("calm", "Hi.</think>", False), 0.5, "a marker left over"),
     ("<think>calm and", Spoken("calm and", "", False), 0.0, "a thought that never closes"),
     ("<think>calm</think>", Spoken("calm", "", False), 0.0, "a thought without a reply"),
+    ("<think>calm</think>I hear you and", Spoken("calm", "I hear you and", False), 0.5, "a reply that was cut off"),
+    ("<think>calm</think>“Fine。”", Spoken("calm", "“Fine。”", True), 1.0, "a quotation mark after the end"),
     ("Hi.", Spoken("", "Hi.", False), 0.0, "no thought"),
     ("Hi.</think><think>", Spoken("", "Hi.</think>", False), 0.0, "markers the wrong way round"),
     ("", Spoken("", "", False), 0.0, "nothing"),
@@ -31,5 +33,7 @@ def test_a_completion_is_parted_as_the_graph_does_and_scored_by_its_shape(
 
 def test_without_thoughts_markers_are_out_of_place() -> None:
     reward = FormatReward(think=False)
-    texts = ["Hi.", "<think>calm</think>Hi.", ""]
-    assert reward(completions=[[{"role": "assistant", "content": text}] for text in texts]) == [1.0, 0.0, 0.0]
+    texts = ["Hi.", "<think>calm</think>Hi.", "", "Hi and", "您好，请问", "您好！"]
+    assert reward(completions=[[{"role": "assistant", "content": text}] for text in texts]) == [
+        1.0, 0.0, 0.0, 0.0, 0.0, 1.0,
+    ]  # fmt: skip
