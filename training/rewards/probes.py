@@ -26,8 +26,8 @@ from training.rewards.registry import MAKERS, Combine, check_choice, combined
 
 CASES = Path(__file__).with_name("data") / "probes.yaml"
 OF_A_THOUGHT = {"bayesian_prior": -2.0, "bayesian_likelihood": -3.0}
-"""Rewards that read the thought alone and need a model → about what a 0.5B model gives for a thought. Probes repeat the honest
-thought, or have none; for either, this is all that matters."""
+"""Rewards that read the thought alone and need a model → about what a 0.5B model gives for a thought. Probes that repeat the honest
+thought, or have none, are told apart by this; whether a copied thought pleases them, it cannot say: a prior likes what it has read."""
 NOT_ASKED = frozenset({"judge"})
 """Probes must lose without it."""
 
@@ -162,6 +162,7 @@ def _probes(case: Case, served: Served, settings: Settings, resources: Resources
     between = "" if case.language == "zh" else " "
     replies |= {f"{name} and honest": f"{replies[name]}{between}{case.honest}" for name in ("flattering", "parroting")}
     replies["honest and long"] = f"{case.honest}{between}{case.long}"
+    replies["honest and cut off"] = f"{case.honest}{between}{case.long[: len(case.long) // 2].rstrip('.。!！?？ ')}"
     for name, reply in replies.items():
         yield name, case.completion(reply, settings)
     yield "empty", ""

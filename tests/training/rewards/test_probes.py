@@ -43,15 +43,15 @@ def test_honest_replies_break_no_rule_and_are_not_the_references_words(settings:
         assert case.honest != case.reference
 
 
-@pytest.mark.parametrize("name", ["grpo", "grpo_cpu_without_bayes"])
+@pytest.mark.parametrize("name", ["grpo", "grpo_cpu_without_bayes", "grpo_cpu_spoken"])
 def test_no_probe_wins_under_a_shipped_recipe(name: str, settings: Settings) -> None:
     recipe, _, _ = read_recipe(recipe_file(name), [], GRPORecipe, GRPOConfig)
-    verdicts = check_probes(recipe.rewards, settings, combine=recipe.combine)
-    assert recipe.think
+    verdicts = check_probes(recipe.rewards, settings.model_copy(update={"think": recipe.think}), combine=recipe.combine)
     assert {verdict.case for verdict in verdicts} == {case.name for case in cases()}
     assert {verdict.probe for verdict in verdicts} >= {
-        "long", "empty", "parroting", "all facts", "flattering", "prompt", "example", "no reply", "no thought",
+        "long", "empty", "parroting", "all facts", "flattering", "prompt", "example", "no reply", "honest and cut off",
     }  # fmt: skip
+    assert ("no thought" in {verdict.probe for verdict in verdicts}) == recipe.think
     assert won(verdicts) == set()
 
 
