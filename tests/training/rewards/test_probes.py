@@ -115,4 +115,4 @@ def test_the_command_says_which_probes_win(settings: Settings, tmp_path: Path) -
     done = CliRunner().invoke(app, ["probes", "--config", str(recipe)])
     assert done.exit_code == 1
     assert "NO  gift-small" in done.output
-    assert f"of {16 * len(cases())} probes are not beaten by the honest reply" in done.output
+    assert f"of {17 * len(cases())} probes are not beaten by the honest reply" in done.output
