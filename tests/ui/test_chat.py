@@ -17,7 +17,11 @@ from ui.text import plain
 
 APP = str(Path(__file__).parents[2] / "app.py")
 REPLY = "I see. May I ask what matters most to you?"
-NASTY = "How much? <script>alert(1)</script> ![x](http://evil.example/x.png) [y](http://evil.example) :fire: $a$"
+# The question is plain enough that its intent is sure on every machine: embeddings differ a little from one processor to another.
+NASTY = (
+    "How much is it? What does it cost a month, what is the price? "
+    "<script>alert(1)</script> ![x](http://evil.example/x.png) [y](http://evil.example) :fire: $a$"
+)
 
 
 @pytest.fixture(scope="module")
