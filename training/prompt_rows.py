@@ -1,14 +1,16 @@
 """Rows of a batch whose prompts are read apart, once each: what trainers that share prompts have in common."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
+from transformers import Cache
 
 from graph.errors import BadInput
-from training.rewards.scoring import PrefixCache, States
+from training.rewards.scoring import PrefixCache
+from training.shared_attention import shared_cache
 
 Ids = tuple[int, ...]
 
@@ -50,22 +52,21 @@ def padded(prompts: Sequence[Ids], pad: int, device: torch.device) -> tuple[Tens
     return ids, mask
 
 
-def cache_of(kept: PrefixCache, model: Any, prompts: Sequence[Ids], width: int = 0) -> DynamicCache:
-    """Return the states of prompts, without each one's last token, in rows padded on the left.
+def cache_of(kept: PrefixCache, model: Any, prompts: Sequence[Ids], width: int = 0) -> Cache:
+    """Return the states of prompts, without each one's last token, for rows whose prompts the caller pads on the left.
 
     Args:
         kept: Where states of distinct prompts lie or are put.
         model: That reads them.
-        prompts: Of the rows; may repeat.
+        prompts: Of the rows; where some repeat, one after the other, they share their states.
         width: Tokens to which prompts are padded; by default those of the longest one.
     """
     width = (width or max(map(len, prompts))) - 1
-    states = {prompt: _wide(kept.states(model, prompt[:-1]), width) for prompt in dict.fromkeys(prompts)}
-    layers = zip(*(states[prompt] for prompt in prompts), strict=True)
-    return DynamicCache([(torch.cat([k for k, _ in layer]), torch.cat([v for _, v in layer])) for layer in layers])
+    runs = [(kept.states(model, prompt[:-1]), len(list(rows))) for prompt, rows in groupby(prompts)]
+    return shared_cache(model, runs, width)
 
 
-def rest_of(ids: Tensor, mask: Tensor, before: int, cache: DynamicCache) -> dict[str, Any]:
+def rest_of(ids: Tensor, mask: Tensor, before: int, cache: Cache) -> dict[str, Any]:
     """Return what TRL's fused head takes to score the rest of rows whose prompts were read.
 
     The prompt's last token is read again with each row: from it the first token of the rest is predicted.
@@ -83,12 +84,3 @@ def rest_of(ids: Tensor, mask: Tensor, before: int, cache: DynamicCache) -> dict
         "past_key_values": cache,
         "shift_labels": ids[:, before:].masked_fill(mask[:, before:] == 0, -100),
     }
-
-
-def _wide(states: States, width: int) -> States:
-    """Put zeros before keys and values, up to so many tokens; the mask hides them."""
-    missing = width - states[0][0].size(-2)
-    if missing == 0:
-        return states
-    pad = (0, 0, missing, 0)
-    return tuple((torch.nn.functional.pad(k, pad), torch.nn.functional.pad(v, pad)) for k, v in states)

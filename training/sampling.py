@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from peft import PeftModel
 from torch import Tensor
 
-from training.packed_attention import pack_attention
 from training.prompt_rows import Ids, cache_of, padded
 from training.rewards.scoring import PrefixCache
 
@@ -45,7 +43,6 @@ def sample(
         temperature: Above 0.
         most: Tokens of an answer, at most.
     """
-    pack_attention(model.get_base_model() if isinstance(model, PeftModel) else model)
     ends, kept = _ends(model, tokenizer), PrefixCache(keep=BATCH)
     order = sorted(range(len(asked)), key=lambda at: asked[at].prompt)
     for start in range(0, len(order), BATCH):

@@ -24,7 +24,6 @@ from trl.models.utils import unwrap_model_for_generation
 from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.utils import split_tensor_dict
 
-from training.packed_attention import pack_attention
 from training.prompt_rows import cache_of, check_sharing, padded, prompts_of, rest_of
 from training.rewards.scoring import PrefixCache
 
@@ -44,8 +43,6 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
     def __init__(self, *args: Any, prefix_gradient: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         check_sharing(self)
-        policy: Any = self.accelerator.unwrap_model(self.model)
-        pack_attention(policy.get_base_model() if isinstance(policy, PeftModel) else policy)
         self.prefix_gradient = prefix_gradient
         distinct = self.args.generation_batch_size // self.num_generations  # type: ignore[attr-defined]
         # Twice: a prompt as it is, and begun with a thought (see grpo.py).

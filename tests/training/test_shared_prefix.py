@@ -6,13 +6,11 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig
 from transformers import set_seed
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from trl import GRPOConfig, GRPOTrainer
 
 from graph.errors import BadInput
 from tests.training.tiny import Kind, save_tiny, tiny_model
 from training.models import load_policy
-from training.packed_attention import pack_attention
 from training.shared_prefix import SharedPrefixGRPOTrainer
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -218,28 +216,6 @@ def test_greedy_generation_equals_the_models_own(tmp_path: Path) -> None:
     alone, _ = GRPOTrainer._generate_single_turn(ours, prompts, None, {}, 2)
     assert found == alone
     assert len({tuple(ids) for ids in found}) > 1
-
-
-@pytest.mark.parametrize("prompts", [["One."] * 2, ["One.", "Another, longer one."]])
-def test_packed_attention_decodes_what_sdpa_decodes(prompts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    model, tokenizer = tiny_model("llama")
-    given = tokenizer(prompts, return_tensors="pt", padding=True, padding_side="left")
-    keys = {"max_new_tokens": 5, "do_sample": False, "output_logits": True, "return_dict_in_generate": True}
-    plain = model.generate(**given, **keys)
-    pack_attention(model)
-    masks = []
-
-    def noted(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **more: Any) -> Any:
-        masks.append(attention_mask)
-        return sdpa_attention_forward(module, query, key, value, attention_mask, **more)
-
-    monkeypatch.setattr("training.packed_attention.sdpa_attention_forward", noted)
-    packed = model.generate(**given, **keys)
-    assert torch.equal(plain.sequences, packed.sequences)
-    assert torch.allclose(torch.stack(plain.logits), torch.stack(packed.logits), atol=1e-5)
-    decoded = masks[model.config.num_hidden_layers :]
-    assert decoded
-    assert all(mask is not None for mask in decoded)
 
 
 def test_a_completion_ends_with_its_first_end_of_turn(tmp_path: Path) -> None:

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-States = tuple[tuple[Tensor, Tensor], ...]
-"""Keys and values of each layer, (1, heads, tokens, width)."""
+from training.shared_attention import States, shared_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ def _scored(model: Any, group: list[Item], prefixes: PrefixCache) -> list[float]
         mask[at, before + width - len(row) :] = 1
     device = model.device
     positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, before:]
-    cache = DynamicCache([(k.expand(len(rows), -1, -1, -1), v.expand(len(rows), -1, -1, -1)) for k, v in states])
+    cache = shared_cache(model, [(states, len(rows))], before)
     logits = model(
         input_ids=ids.to(device),
         attention_mask=mask.to(device),
