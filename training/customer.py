@@ -4,29 +4,30 @@ Source: SalesLLM, arXiv 2604.07054 (supervised fine-tuning on the customer's sid
 replies). Departures: those of `customer_rows.py`, and LoRA by default where the paper trains all weights.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import torch
 from trl.trainer.sft_config import SFTConfig
 
 from evaluation.customers.persona import MAX_TOKENS, TEMPERATURE
 from evaluation.intent import find_campaign
+from evaluation.runs.store import append_line, read_lines
 from graph.errors import BadInput
 from graph.settings import Settings
-from training.corpus.rows import Message, read_rows, write_rows
+from training.corpus.rows import read_rows, write_rows
 from training.corpus.schema import read_dialogues
-from training.customer_rows import Say, customer_rows, inverted_pairs
+from training.customer_rows import customer_rows, inverted_pair
 from training.dpo import train_dpo
 from training.models import ready
-from training.recipes import read_recipe
+from training.recipes import machine_defaults, read_recipe
 from training.run_file import ADAPTER, MODEL, RunFile
+from training.sampling import Asked, sample
 from training.sft import SFTRecipe, train_sft
 
-ROWS, PAIRS, REPAIRED = "rows.jsonl", "pairs.jsonl", "dpo"
-"""In the run's folder: what was learnt, the pairs, and the second stage's own folder."""
+ROWS, HEARD, PAIRS, REPAIRED = "rows.jsonl", "heard.jsonl", "pairs.jsonl", "dpo"
+"""In the run's folder: what was learnt, what was said then, the pairs, and the second stage's own folder."""
 Told = Callable[[str], None]
 
 
@@ -84,30 +85,33 @@ def _write_once(corpus: Path, rows: Path, settings: Settings) -> None:
 def write_pairs(
     run: RunFile, settings: Settings, *, contexts: int, seed: int = 0, told: Told = lambda _: None
 ) -> Path | None:
-    """Listen to a trained customer and write down where it fell out of its part; what was written before stands.
+    """Listen to a trained customer and write down where it fell out of its part; what was heard before is not asked again.
 
     Args:
-        run: The finished first stage; the pairs go into its folder.
+        run: The finished first stage; what is heard, and the pairs, go into its folder.
         settings: Where weights lie.
-        contexts: Real customers' turns of the train split on which it is heard.
+        contexts: Real customers' turns of the train split on which it is heard; more of them begin with the same ones.
         seed: Draws them, and the replies.
         told: Hears what is done.
 
     Returns:
         The file of pairs; None where no reply fell out of the part.
     """
-    path = run.folder / PAIRS
-    if not path.is_file():
-        rows = [row for row in read_rows(run.folder / ROWS, "prompt", "completion") if row["split"] == "train"]
-        model, adapter = _result(run)
-        heard = inverted_pairs(
-            Random(seed).sample(rows, min(contexts, len(rows))),
-            sampled(*ready(model, settings, adapter=adapter), seed=seed),
-            told=lambda done, of: told(f"{done} of {of} replies heard"),
-        )
-        write_rows(path, heard.pairs)
-        told(f"{len(heard.pairs)} of {heard.replies} replies fell out of the part")
-    return path if path.stat().st_size else None
+    rows = [row for row in read_rows(run.folder / ROWS, "prompt", "completion") if row["split"] == "train"]
+    Random(seed).shuffle(rows)
+    rows = rows[:contexts]
+    heard = {_place(line): str(line["text"]) for line in read_lines(run.folder / HEARD)}
+    missing = [row for row in rows if _place(row) not in heard]
+    for batch in _said(run, missing, settings, seed):
+        for at, text in batch:
+            place = _place(missing[at])
+            append_line(run.folder / HEARD, {"dialogue": place[0], "turn": place[1], "text": text})
+            heard[place] = text
+        told(f"{sum(_place(row) in heard for row in rows)} of {len(rows)} replies heard")
+    pairs = [pair for row in rows if (pair := inverted_pair(row, heard[_place(row)]))]
+    write_rows(run.folder / PAIRS, pairs)
+    told(f"{len(pairs)} of {len(rows)} replies fell out of the part")
+    return run.folder / PAIRS if pairs else None
 
 
 def repair(run: RunFile, pairs: Path, config: Path, settings: Settings) -> RunFile:
@@ -136,22 +140,23 @@ def _result(run: RunFile) -> tuple[str, str]:
     return (run.about["base"]["name"], str(adapter)) if adapter.is_dir() else (str(run.folder / MODEL), "")
 
 
-def sampled(model: Any, tokenizer: Any, seed: int) -> Say:
-    """Return what answers prompts as evaluation has customers answer: sampled, and no longer than they may be."""
-    torch.manual_seed(seed)
+def _said(
+    run: RunFile, rows: Sequence[dict[str, Any]], settings: Settings, seed: int
+) -> Iterator[list[tuple[int, str]]]:
+    """Yield what a customer says to rows, batch by batch, as (place in `rows`, text): as evaluation has customers answer."""
+    if not rows:
+        return
+    name, adapter = _result(run)
+    model, tokenizer = ready(name, settings, dtype=machine_defaults({}, ["dtype"])["dtype"], adapter=adapter)
+    asked = [
+        Asked(
+            tuple(tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True)["input_ids"]),
+            Random(f"{seed} {_place(row)}").getrandbits(60),
+        )
+        for row in rows
+    ]
+    yield from sample(model, tokenizer, asked, temperature=TEMPERATURE, most=MAX_TOKENS)
 
-    def say(prompts: Sequence[list[Message]]) -> list[str]:
-        texts = [tokenizer.apply_chat_template(one, add_generation_prompt=True, tokenize=False) for one in prompts]
-        batch = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False)
-        with torch.no_grad():
-            made = model.generate(
-                **batch.to(model.device),
-                do_sample=True,
-                temperature=TEMPERATURE,
-                max_new_tokens=MAX_TOKENS,
-                pad_token_id=tokenizer.pad_token_id,
-            )
-        said: list[str] = tokenizer.batch_decode(made[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
-        return said
 
-    return say
+def _place(row: Mapping[str, Any]) -> tuple[str, int]:
+    return row["dialogue"], row["turn"]

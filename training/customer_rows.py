@@ -9,8 +9,7 @@ Departures:
 3. A reply counts as fallen out of the part when evaluation's gate says so (rules), not a judge: pairs cost nothing and are the same every time.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from string import Template
 from typing import Any, cast
 
@@ -32,19 +31,6 @@ SITUATION: dict[Language, tuple[str, str]] = {
     "zh": ("接到一个电话的人，电话里说的是：$title", "电话响了就接了，什么都还没决定。"),
 }
 """Who the customer of a campaign's calls is, and why they talk; persuasion_for_good has its own (`scenario_of`)."""
-Say = Callable[[Sequence[list[Message]]], list[str]]
-"""Answers prompts, each on its own."""
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What came of listening to a customer's model.
-
-    pairs: of replies that fell out of the part. replies: so many were heard.
-    """
-
-    pairs: list[PreferenceRow]
-    replies: int
 
 
 def customer_rows(dialogue: Dialogue, data: CampaignData) -> Iterator[SFTRow]:
@@ -77,35 +63,19 @@ def customer_rows(dialogue: Dialogue, data: CampaignData) -> Iterator[SFTRow]:
         turns.append(TurnRecord(customer=turn.text, reply=""))
 
 
-def inverted_pairs(
-    rows: Sequence[Mapping[str, Any]],
-    say: Say,
-    batch: int = 8,
-    told: Callable[[int, int], None] = lambda _done, _of: None,
-) -> Heard:
-    """Listen to a customer's model where real customers have spoken, and pair what falls out of the part with the real line.
+def inverted_pair(row: Mapping[str, Any], said: str) -> PreferenceRow | None:
+    """Pair what a customer's model said with the real line, if it fell out of the part; no words at all count as that.
 
     Args:
-        rows: Of `customer_rows`.
-        say: The model; it is asked as evaluation asks it.
-        batch: Rows it is asked at once.
-        told: Told (done, of) after each batch.
+        row: Of `customer_rows`.
+        said: The model's answer to its prompt.
 
     Returns:
-        The pairs, of the pool `inverted`, and how many replies were heard; a reply of no words counts as one.
+        The pair, of the pool `inverted`; None where the model kept its part.
     """
-    pairs: list[PreferenceRow] = []
-    for start in range(0, len(rows), batch):
-        some = rows[start : start + batch]
-        for row, text in zip(some, say([row["prompt"] for row in some]), strict=True):
-            line = clean(text)
-            if speaks_as_seller(line, _replies(row["prompt"])):
-                pairs.append(_pair(row, line))
-        told(start + len(some), len(rows))
-    return Heard(pairs, len(rows))
-
-
-def _pair(row: Mapping[str, Any], line: str) -> PreferenceRow:
+    line = clean(said)
+    if not speaks_as_seller(line, _replies(row["prompt"])):
+        return None
     shared = {name: value for name, value in row.items() if name != "completion"}
     rejected = [Message(role="assistant", content=line)]
     return cast(PreferenceRow, {**shared, "chosen": row["completion"], "rejected": rejected, "pool": "inverted"})

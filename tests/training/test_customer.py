@@ -1,7 +1,8 @@
 """A customer's model is trained on what it is sent in evaluation, and on the real line where it spoke as the seller."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,17 +10,16 @@ from safetensors.torch import load_file
 
 import training.customer
 from evaluation.customers.likeness import prefixes, scenario_of
-from evaluation.customers.persona import MAX_TOKENS, PersonaBuyer
+from evaluation.customers.persona import PersonaBuyer
 from evaluation.intent import find_campaign
 from graph.errors import BadInput
 from graph.settings import get_settings
 from scripts_library.persuasion import RecordedCall, RecordedTurn, Role
 from tests.training.tiny import save_tiny
-from training.corpus.rows import Message, read_rows
+from training.corpus.rows import read_rows
 from training.corpus.schema import Dialogue, DialogueTurn, Origin, Split, write_dialogues
-from training.customer import repair, sampled, train_customer, write_customer_rows, write_pairs
-from training.customer_rows import customer_rows, inverted_pairs
-from training.models import load_policy
+from training.customer import repair, train_customer, write_customer_rows, write_pairs
+from training.customer_rows import customer_rows, inverted_pair
 from training.run_file import RunFile
 
 CONFIGS = Path(__file__).parents[2] / "training" / "configs"
@@ -95,44 +95,36 @@ def test_in_other_campaigns_the_customer_asks_and_doubts_what_they_did_in_the_ca
 
 def test_replies_that_speak_for_the_seller_are_paired_with_the_real_line() -> None:
     rows = list(customer_rows(dialogue(), find_campaign("save_the_children", get_settings())))
-    replies = iter(
-        [
-            "Customer: Who are you?",
-            "Our donors are happy. How can I help you?",
-            "It gives children food and schooling. Would you give a little?",
-        ]
-    )
-    heard = inverted_pairs(rows, lambda prompts: [next(replies) for _ in prompts], batch=2)
-    assert heard.replies == 3
-    assert [pair["rejected"][0]["content"] for pair in heard.pairs] == [
+    seller = [
         "Our donors are happy. How can I help you?",
         "It gives children food and schooling. Would you give a little?",
     ]
-    for pair, row in zip(heard.pairs, rows[1:], strict=True):
+    assert inverted_pair(rows[0], "Customer: Who are you?") is None
+    for row, said in zip(rows[1:], seller, strict=True):
+        pair = inverted_pair(row, said)
+        assert pair is not None
+        assert pair["rejected"][0]["content"] == said
         assert pair["chosen"] == row["completion"]
         assert pair["prompt"] == row["prompt"]
         assert (pair["pool"], pair["split"], pair["dialogue"]) == ("inverted", "train", "d-1")
         assert "completion" not in pair
 
 
-def test_every_row_is_heard_once_and_the_listener_is_told() -> None:
-    rows = list(customer_rows(dialogue(), find_campaign("save_the_children", get_settings())))
-    asked: list[list[Message]] = []
-    told: list[tuple[int, int]] = []
-
-    def say(prompts: Sequence[list[Message]]) -> list[str]:
-        asked.extend(prompts)
-        return ["Okay."] * len(prompts)
-
-    heard = inverted_pairs(rows, say, batch=2, told=lambda done, of: told.append((done, of)))
-    assert heard.pairs == []
-    assert asked == [row["prompt"] for row in rows]
-    assert told == [(2, 3), (3, 3)]
-
-
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny(tmp_path_factory.mktemp("tiny") / "model")
+
+
+Row = dict[str, Any]
+
+
+def saying(line: str) -> Callable[..., Iterator[list[tuple[int, str]]]]:
+    """Return a customer's model that says one line to everything."""
+
+    def said(_run: RunFile, rows: Sequence[Row], *_: object) -> Iterator[list[tuple[int, str]]]:
+        yield [(at, line) for at in range(len(rows))]
+
+    return said
 
 
 def corpus(folder: Path) -> Path:
@@ -163,8 +155,7 @@ def test_both_stages_train_and_are_not_done_twice(base: Path, tmp_path: Path, mo
     assert all(weight.any() for name, weight in learnt.items() if "lora_B" in name)
     assert {row["split"] for row in read_rows(run.folder / "rows.jsonl", "prompt", "completion")} == {"train", "dev"}
 
-    seller = "How may I help you today?"
-    monkeypatch.setattr(training.customer, "sampled", lambda *_, seed: lambda prompts: [seller] * len(prompts))
+    monkeypatch.setattr(training.customer, "_said", saying("How may I help you today?"))
     told: list[str] = []
     pairs = write_pairs(run, get_settings(), contexts=5, told=told.append)
     assert pairs is not None
@@ -198,14 +189,50 @@ def test_a_customer_who_keeps_its_part_needs_no_repair(tmp_path: Path, monkeypat
     save_tiny(tmp_path / "model")
     write_customer_rows(corpus(tmp_path), tmp_path / "rows.jsonl", get_settings())
     run = RunFile(tmp_path, {"base": {"name": "unused"}, "seconds": 0.0})
-    monkeypatch.setattr(training.customer, "sampled", lambda *_, seed: lambda prompts: ["Who is this?"] * len(prompts))
+    monkeypatch.setattr(training.customer, "_said", saying("Who is this?"))
     assert write_pairs(run, get_settings(), contexts=3) is None
     assert write_pairs(run, get_settings(), contexts=3) is None
 
 
-def test_replies_are_sampled_from_the_model_alike_for_the_same_seed(base: Path) -> None:
-    prompts = [[Message(role="user", content=text)] for text in ("Hello.", "A longer question for the customer?")]
-    policy = load_policy(str(base), get_settings(), dtype="float32")
-    one, again, other = (sampled(*policy, seed=seed)(prompts) for seed in (1, 1, 2))
-    assert one == again != other
-    assert all(len(policy[1](text)["input_ids"]) <= 3 * MAX_TOKENS for text in one)
+def test_listening_that_was_killed_goes_on_and_more_contexts_begin_with_those_heard(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_customer_rows(corpus(tmp_path), tmp_path / "rows.jsonl", get_settings())
+    run = RunFile(tmp_path, {"base": {"name": str(base)}, "seconds": 0.0})
+    (tmp_path / "adapter").mkdir()
+    asked: list[int] = []
+
+    def killed(_run: object, rows: list[object], *_: object) -> Iterator[list[tuple[int, str]]]:
+        yield [(1, "How may I help you today?"), (0, "Who is this?")]
+        raise KeyboardInterrupt
+
+    def rest(_run: object, rows: list[object], *_: object) -> Iterator[list[tuple[int, str]]]:
+        asked.append(len(rows))
+        yield [(at, "Who is this?") for at in range(len(rows))]
+
+    monkeypatch.setattr(training.customer, "_said", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_pairs(run, get_settings(), contexts=4)
+    assert not (tmp_path / "pairs.jsonl").exists()
+    monkeypatch.setattr(training.customer, "_said", rest)
+    pairs = write_pairs(run, get_settings(), contexts=4)
+    assert pairs is not None
+    assert [row["rejected"][0]["content"] for row in read_rows(pairs, "rejected")] == ["How may I help you today?"]
+    write_pairs(run, get_settings(), contexts=7)
+    write_pairs(run, get_settings(), contexts=2)
+    assert asked == [2, 3, 0]
+
+
+def test_what_is_said_depends_on_the_row_and_the_seed_alone(base: Path, tmp_path: Path) -> None:
+    write_customer_rows(corpus(tmp_path), tmp_path / "rows.jsonl", get_settings())
+    rows = read_rows(tmp_path / "rows.jsonl", "prompt", "completion")[:3]
+    (tmp_path / "model").symlink_to(base)
+    run = RunFile(tmp_path, {"base": {"name": "unused"}, "seconds": 0.0})
+
+    def said(some: list[Row], seed: int) -> dict[int, str]:
+        return {at: text for batch in training.customer._said(run, some, get_settings(), seed) for at, text in batch}
+
+    whole = said(rows, 1)
+    assert whole == said(rows, 1)
+    assert whole != said(rows, 2)
+    assert [whole[1]] == list(said(rows[1:2], 1).values())
