@@ -14,6 +14,7 @@ FOLDER = Path(__file__).parents[2] / "training" / "configs" / "accelerate"
     [
         ("fsdp", "fsdp_config", 1, ("fsdp_state_dict_type", "FULL_STATE_DICT")),
         ("deepspeed_zero3", "deepspeed_config", 1, ("zero3_save_16bit_model", True)),
+        ("deepspeed_zero2", "deepspeed_config", 1, ("zero_stage", 2)),
         ("multi_node", "fsdp_config", 2, ("fsdp_state_dict_type", "FULL_STATE_DICT")),
     ],
 )
