@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,27 @@ def test_the_command_prints_every_kind_beside_chance_and_keeps_it(command: typer
     kept = likeness_of_kind(own_home, "rule", "any")
     assert kept and kept["calls"] == 1 and datetime.fromisoformat(kept["at"]).tzinfo
     assert set(kept) == {*report["customers"]["rule"], "calls", "model", "at"}
+
+
+def test_kinds_are_compared_with_the_first_one_line_by_line(
+    command: typer.Typer, monkeypatch: pytest.MonkeyPatch, own_home: Path
+) -> None:
+    seller = "How may I help you today?"
+    said = {
+        "first": {0: seller, 1: seller, 2: seller},
+        "second": {0: "Hello there!", 1: seller, 2: None},
+    }
+    monkeypatch.setattr("evaluation.customers.kinds.make_customer", lambda kind, *_: Parrot(said[kind]))
+    longer = RecordedCall(CALL.id, tuple(replace(turn, text=f"{turn.text} Well then.") for turn in CALL.turns), 0.0)
+    monkeypatch.setattr("evaluation.customers.likeness.held_out", lambda limit: [longer])
+    found = json.loads(CliRunner().invoke(command, ["--kinds", "first,second", "--json"]).stdout)["less"]
+    assert found["base"] == "first"
+    assert found["second"]["lines"] == 2
+    assert found["second"]["inverted"]["value"] == -0.5
+    assert found["second"]["bleu"]["value"] > 0
+    shown = CliRunner().invoke(command, ["--kinds", "first,second"]).stdout
+    assert "second less first, on 2 lines that neither left unsaid:" in shown
+    assert "inverted" in shown and "−0.500, p 1.000" in shown
 
 
 def test_another_measurement_leaves_the_other_kinds_as_they_were(tmp_path: Path) -> None:
