@@ -5,6 +5,7 @@ patterns that must or must not be in the reply, guardrail rules that must be sil
 question to a judge. The published bank has 45 cases; its severities are not defined there, ours are the guardrails'.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from evaluation.judging.judge import judge_request
 from evaluation.judging.rubric import Choice, Criterion, Request, Rubric
 from evaluation.judging.telebot import ALIKE, overlap
 from evaluation.judging.transcript import Judged, Said, quoted
+from evaluation.report.statistics import mean, sign_flip_p
 from graph.errors import BadInput
 from graph.intervals import Share
 from graph.records import TurnRecord
@@ -309,6 +311,41 @@ def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "clean_fix": _share(one.clean for one in decided),
         "left": {kind: _share(one.left == kind for one in decided) for kind in kinds},
         "excellent": _share(rated),
+    }
+
+
+def compared(outcomes: Sequence[Outcome], file: Path) -> dict[str, dict[str, Any]]:
+    """Return how far fix and clean fix are from those of an earlier asking, case by case.
+
+    Args:
+        outcomes: Of the agent that was asked now.
+        file: What `salesman evaluate bad-cases --json` printed of another agent.
+
+    Returns:
+        `fix` and `clean_fix`: the difference with its bootstrap interval (95 %), the exact sign-flip p (McNemar's), and how many cases
+        both decided.
+
+    Raises:
+        BadInput: No such print, or not of these cases.
+    """
+    try:
+        before = {row["id"]: row for row in json.loads(file.read_text(encoding="utf-8"))["outcomes"]}
+        pairs = [(before[one.case.id], one) for one in outcomes]
+        both = [(row["fixed"], row["clean"], one) for row, one in pairs if None not in (row["fixed"], one.fixed)]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            f"{file} does not hold these cases ({type(error).__name__}); give what `bad-cases --json` printed of the same ones."
+        ) from error
+    ids = [one.case.id for *_, one in both]
+    steps = {
+        "fix": [float(bool(one.fixed)) - float(fixed) for fixed, _, one in both],
+        "clean_fix": [float(bool(one.clean)) - float(bool(clean)) for _, clean, one in both],
+    }
+    found = {name: (mean(own, ids), sign_flip_p(own, ids)) for name, own in steps.items()}
+    return {
+        name: {"difference": figure.value, "low": figure.low, "high": figure.high, "cases": figure.n, "p": p}
+        for name, (figure, p) in found.items()
+        if figure
     }
 
 

@@ -194,6 +194,10 @@ def bad_cases(
             "--judge", help="Ask the judge where words alone do not tell, and for the share of excellent replies."
         ),
     ] = False,
+    against: Annotated[
+        Path | None,
+        typer.Option(help="What --json printed of another agent on the same cases, to compare with case by case."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Ask the agent again where it once failed: fix, clean fix, what is left wrong by severity, and excellent replies.
@@ -204,6 +208,7 @@ def bad_cases(
     from evaluation.judging.answer_again import answering as answers_of
     from evaluation.judging.model import load_judge
     from evaluation.judging.rubric import bundled_rubrics
+    from evaluation.report.numbers import interval, p_value
     from evaluation.runs.variants import Variant
     from graph.session import Calls
 
@@ -229,13 +234,14 @@ def bad_cases(
         tell(done, len(cases), (time.monotonic() - started) / done * (len(cases) - done))
     calls.close()
     summary = room.summarise(outcomes)
+    less = room.compared(outcomes, against) if against else {}
     rows = [
         {"id": one.case.id, "error": one.case.error, "severity": one.case.severity, "reply": one.reply, "fixed": one.fixed,
          "clean": one.clean, "left": one.left, "why": one.why, "excellent": one.excellent}
         for one in outcomes
     ]  # fmt: skip
     if as_json:
-        dump({**summary, "outcomes": rows})
+        dump({**summary, "outcomes": rows, **({"less": less} if against else {})})
         return
     for row in rows:
         if not row["clean"]:
@@ -248,6 +254,9 @@ def bad_cases(
         )
     if model is None:
         say("excellent    not told: --judge asks for it")
+    for name, figure in less.items():
+        told = f"{interval(figure, value='difference')}, p {p_value(figure['p'])}"
+        say(f"{name:12} less {against}, {figure['cases']} cases: {told}")
 
 
 def agreement(

@@ -167,6 +167,28 @@ def test_bad_cases_are_asked_of_the_agent_and_scored(salesman: Any) -> None:
 
 
 @pytest.mark.usefixtures("loaded_home")
+def test_two_agents_are_compared_case_by_case(salesman: Any, tmp_path: Path) -> None:
+    words = ("bad-cases", "--campaign", "lantern_local", "--language", "en")
+    asked = salesman(*words, "--json")
+    before = tmp_path / "before.json"
+    before.write_text(json.dumps(asked), encoding="utf-8")
+    same = salesman(*words, "--against", before, "--json")["less"]
+    assert (same["fix"]["difference"], same["fix"]["p"]) == (0.0, 1.0)
+    fixed = [row for row in asked["outcomes"] if row["clean"]][:6]
+    for row in fixed:
+        row["fixed"] = row["clean"] = False
+    before.write_text(json.dumps(asked), encoding="utf-8")
+    better = salesman(*words, "--against", before, "--json")["less"]["clean_fix"]
+    assert better["difference"] == pytest.approx(len(fixed) / asked["cases"])
+    assert better["p"] == 2 / 2 ** len(fixed)
+    shown = salesman(*words, "--against", before, parse=False).splitlines()[-1]
+    assert shown.startswith("clean_fix    less ") and f"{asked['cases']} cases: 0." in shown
+    before.write_text("{}", encoding="utf-8")
+    with pytest.raises(BadInput, match="does not hold these cases"):
+        salesman(*words, "--against", before)
+
+
+@pytest.mark.usefixtures("loaded_home")
 @pytest.mark.parametrize("words", [("--adapter", "tuned.gguf"), ("--adapter", "tuned.gguf", "--think")])
 def test_bad_cases_are_asked_of_the_adapter_that_is_named(
     salesman: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
