@@ -25,7 +25,14 @@ def exported(run: Path) -> Path:
 
 
 def hold_both(
-    run: Path, folder: Path, settings: Settings, *, campaign: str = "", customers: str = "rule", trials: int = 1
+    run: Path,
+    folder: Path,
+    settings: Settings,
+    *,
+    campaign: str = "",
+    customers: str = "rule",
+    trials: int = 1,
+    limit: int | None = None,
 ) -> tuple[str, str]:
     """Hold the calls that the gate wants, of the agent as it is served and with a run's adapter; a stopped one goes on.
 
@@ -36,6 +43,7 @@ def hold_both(
         campaign: Only scenarios of this campaign; by default of every one, since the adapter would be served in all.
         customers: Kinds of customers, as of `salesman evaluate run`.
         trials: Calls of each scenario.
+        limit: The first so many scenarios; None: all.
 
     Returns:
         Base and candidate as `promote` takes them.
@@ -57,7 +65,7 @@ def hold_both(
     recipe = json.loads((run / ABOUT).read_text(encoding="utf-8"))["recipe"]
     trained = {"name": "candidate", "adapter": str(adapter), "think": bool(recipe.get("think"))}
     variants.write_text(yaml.safe_dump([{"name": "served"}, trained], sort_keys=False), encoding="utf-8")
-    hold(out=folder, variants=variants, campaign=campaign, customers=customers, trials=trials)
+    hold(out=folder, variants=variants, campaign=campaign, customers=customers, trials=trials, limit=limit)
     return f"{folder}:served", f"{folder}:candidate"
 
 

@@ -133,7 +133,7 @@ def _hold(gate: Mapping[str, Any]) -> str:
     folder = shlex.quote(_near(gate["candidate"]).rpartition(":")[0] or _near(gate["candidate"]))
     return (
         f"salesman evaluate run --variants variants.yaml{campaign} --customers {','.join(gate['customers'])} "
-        f"--trials {gate['trials']} --out {folder}   # variants: as served, and with this adapter"
+        f"--trials {gate['trials']} --limit {gate['scenarios']} --out {folder}   # variants: as served, and with this adapter"
     )
 
 

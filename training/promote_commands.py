@@ -69,6 +69,10 @@ def promote(
         ),
     ] = "rule",
     trials: Annotated[int, typer.Option(min=1, max=100, help="With --runs: calls of each scenario.")] = 1,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --runs: the first so many scenarios; fewer calls see great differences only."),
+    ] = None,
     why: Annotated[str, typer.Option(help="The reason, for the record; needed.")] = "",
     by: Annotated[str, typer.Option(help="Who does it; by default the user of this machine.")] = "",
     rollback: Annotated[
@@ -94,7 +98,9 @@ def promote(
         raise BadInput("Name a training run, and --base with --candidate, or --runs, or neither; or give --rollback.")
     if not base:
         runs = runs or settings.home / "runs" / f"promote-{run.resolve().name}"
-        base, candidate = hold_both(run, runs, settings, campaign=campaign, customers=customers, trials=trials)
+        base, candidate = hold_both(
+            run, runs, settings, campaign=campaign, customers=customers, trials=trials, limit=limit
+        )
     found = decide(run, base, candidate, settings, by=who, why=why)
     for line in condition_lines(found):
         say(line)

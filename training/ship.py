@@ -100,6 +100,7 @@ def _gate(base: str, candidate: str, sha256: str, found: list[Condition]) -> dic
         "campaigns": sorted({run.scenarios[result["scenario"]].campaign for result in run.results}),
         "customers": run.about["asked"]["customers"],
         "trials": run.about["asked"]["trials"],
+        "scenarios": len(run.about["asked"]["scenarios"]),
         "conditions": [asdict(condition) for condition in found],
         "levels": _levels(
             base, candidate, [condition.name for condition in found if "difference" in condition.figures]

@@ -321,6 +321,8 @@ def test_both_kinds_of_calls_are_held_with_the_agent_as_served_and_with_the_adap
     assert {one.campaign for one in order.scenarios.scenarios} == {"lantern_local"}
     hold_both(run, tmp_path / "calls", get_settings())
     assert {one.campaign for one in orders[1].scenarios.scenarios} == {"lantern_local", "save_the_children"}
+    hold_both(run, tmp_path / "calls", get_settings(), limit=3)
+    assert [order.limit for order in orders] == [None, None, 3]
 
 
 @pytest.mark.parametrize(

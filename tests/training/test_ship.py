@@ -105,6 +105,7 @@ def test_the_card_tells_base_data_recipe_hours_rewards_gate_and_limits(tmp_path:
         if condition.name == "success":
             assert row.startswith("| success | ok | 0.12 (") and " | 0.88 (" in row
     assert "passed the gate on held-out calls, and is served by default" in card
+    assert f"--trials 2 --limit {len(TEST)} --out" in card
     assert str(tmp_path) not in card, "paths of this machine"
 
 
