@@ -36,7 +36,7 @@ class Parted:
     """What follows in each row, (B, H_kv, S, d)."""
 
 
-class SharedLayer(DynamicLayer):  # type: ignore[misc]
+class SharedLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     """One layer's states of rows that stand together by their prompts.
 
     Args:
@@ -46,11 +46,11 @@ class SharedLayer(DynamicLayer):  # type: ignore[misc]
     """
 
     def __init__(self, prompts: Sequence[tuple[Tensor, Tensor]], rows: Sequence[int], width: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.prompts, self.rows, self.width = prompts, rows, width
 
-    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Parted, Parted]:
-        """Add the states of tokens, and return those of all."""
+    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> Any:
+        """Add the states of tokens, and return those of all: keys and values, each `Parted`, which `attend` alone can read."""
         keys, values = super().update(key_states, value_states)
         prompt_keys, prompt_values = zip(*self.prompts, strict=True)
         return Parted(prompt_keys, self.rows, keys), Parted(prompt_values, self.rows, values)
@@ -76,7 +76,7 @@ def shared_cache(model: Any, prompts: Sequence[tuple[States, int]], width: int) 
         prompts: States of each prompt, and how many rows have it; rows of one prompt stand together.
         width: As for `SharedLayer`.
     """
-    bare = model.get_base_model() if isinstance(model, PeftModel) else model
+    bare: Any = model.get_base_model() if isinstance(model, PeftModel) else model
     if bare.config._attn_implementation != NAME:
         bare.set_attn_implementation(NAME)
     states, rows = zip(*prompts, strict=True)
@@ -88,8 +88,8 @@ def shared_cache(model: Any, prompts: Sequence[tuple[States, int]], width: int) 
 def attend(
     module: torch.nn.Module,
     query: Tensor,
-    key: Tensor | Parted,
-    value: Tensor | Parted,
+    key: Any,
+    value: Any,
     attention_mask: Tensor | None,
     **given: Any,
 ) -> tuple[Tensor, None]:
@@ -98,7 +98,7 @@ def attend(
     Args:
         module: The layer.
         query: (B, H, T, d).
-        key: (B, H_kv, S, d), or parted.
+        key: (B, H_kv, S, d), or `Parted`.
         value: As `key`.
         attention_mask: (B, 1, T, W + S), true where a token may look; None: everywhere before it. Where keys are parted, its first W
             columns say where prompts were padded, and are not read: here no prompt is.
@@ -107,7 +107,7 @@ def attend(
     Returns:
         (B, T, H, d), and None.
     """
-    if not isinstance(key, Parted) or not isinstance(value, Parted):
+    if not isinstance(key, Parted):
         found: tuple[Tensor, None] = sdpa_attention_forward(module, query, key, value, attention_mask, **given)
         return found
     tokens, rest = query.size(2), key.rest.size(2)
@@ -116,7 +116,7 @@ def attend(
     else:
         mask = attention_mask[..., -rest:]
     query = query * given["scaling"]
-    parts = [part.split(list(key.rows)) for part in (query, key.rest, value.rest, mask.expand(len(query), -1, -1, -1))]
+    parts = [torch.split(part, list(key.rows)) for part in (query, key.rest, value.rest, mask.expand(len(query), -1, -1, -1))]
     runs = zip(key.prompts, value.prompts, *parts, strict=True)
     return torch.cat([_attend(*run) for run in runs]).transpose(1, 2), None
 
