@@ -116,7 +116,9 @@ def attend(
     else:
         mask = attention_mask[..., -rest:]
     query = query * given["scaling"]
-    parts = [torch.split(part, list(key.rows)) for part in (query, key.rest, value.rest, mask.expand(len(query), -1, -1, -1))]
+    parts = [
+        torch.split(part, list(key.rows)) for part in (query, key.rest, value.rest, mask.expand(len(query), -1, -1, -1))
+    ]
     runs = zip(key.prompts, value.prompts, *parts, strict=True)
     return torch.cat([_attend(*run) for run in runs]).transpose(1, 2), None
 
