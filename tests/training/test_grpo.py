@@ -283,9 +283,9 @@ def test_shipped_recipes_are_read_and_their_rewards_are_known(path: Path) -> Non
     [
         ("grpo_cpu_without_bayes", "grpo_cpu", {"rewards"}),
         ("grpo_cpu_only_bayes", "grpo_cpu", {"rewards"}),
-        ("grpo_cpu_after_sft", "grpo_cpu", {"adapter"}),
-        ("grpo_cpu_135m", "grpo_cpu", {"model"}),
-        ("grpo_cpu_sum", "grpo_cpu_without_bayes", {"rewards", "reward_model"}),
+        ("grpo_cpu_after_sft", "grpo_cpu_spoken", {"adapter"}),
+        ("grpo_cpu_135m", "grpo_cpu_spoken", {"model"}),
+        ("grpo_cpu_sum", "grpo_cpu_spoken", {"rewards", "reward_model"}),
         ("grpo_cpu_repo", "grpo_cpu_sum", {"combine"}),
         (
             "grpo_cpu_spoken",
