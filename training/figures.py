@@ -23,7 +23,7 @@ from training.corpus.rows import asks_thought
 from training.rewards.format import SOUND, FormatReward, spoken_of
 from training.rewards.registry import MAKERS
 from training.rewards.repo import Reward
-from training.rewards.rules import Hits
+from training.rewards.rules import COPIED, Hits, copied
 
 Values = list[float | None]
 """One an answer; None where the figure does not apply to it."""
@@ -51,6 +51,11 @@ FIGURES = {
         "share", "higher", "one closed thought and a finished reply; where none is asked for, a finished reply alone"
     ),
     "distinct": Figure("share", "higher", "pairs of words of the reply that no reply to another dialogue has"),
+    "copied": Figure(
+        "share",
+        "lower",
+        "most of the reply stands word for word in the turn's note, as example line or customer's words",
+    ),
     "words": Figure("count", "neither", "length of the reply"),
     "thought": Figure("count", "neither", "length of the thought, in words"),
     "judge": Figure("points", "higher", "a judge's rating by the rubric `reply`, -1 to 1"),
@@ -87,6 +92,10 @@ class Scorer:
             "heard": heard,
             "sound": [float(shape == SOUND) for shape in shapes],
             "distinct": distinct([one.reply for one in spoken], [row["dialogue"] for row in rows]),
+            "copied": [
+                float(copied(one.reply, row["prompt"][-1]["content"]) >= COPIED)
+                for row, one in zip(rows, spoken, strict=True)
+            ],
             "words": [float(len(tokens(one.reply))) for one in spoken],
             "thought": [float(len(tokens(one.thought))) for one in spoken],
         }

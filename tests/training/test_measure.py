@@ -192,6 +192,12 @@ def test_the_reply_alone_is_scored_and_silence_neither_passes_nor_breaks_a_rule(
     assert scorer()([row(0)], ["Is it so?"])["sound"] == [1]
 
 
+def test_a_reply_that_is_the_example_line_is_told_from_own_words_and_a_thought_from_a_reply() -> None:
+    asked = [row(at, 'Example line: "Tea is a good drink." Your reply:') for at in range(3)]
+    said = ["Tea is a good drink.", "Many like our tea.", "<think>Tea is a good drink.</think>Many like our tea."]
+    assert scorer()(asked, said)["copied"] == [1, 0, 0]
+
+
 def test_the_overall_figure_runs_from_nothing_to_all() -> None:
     assert (overall(0.0, -0.3, -1.0), overall(1.0, 1.2, 1.0)) == (0.0, 1.0)
 
