@@ -88,6 +88,7 @@ def _steps(out: Path) -> Steps:
 
 def _figures(steps: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[tuple[str, object]]:
     whole, trivial = (median(step["step_time"] for step in steps[arm]) for arm in ARMS)
+    pairs = [one["step_time"] / other["step_time"] for one, other in zip(steps["all"], steps["one"], strict=True)]
     lengths = [[step["completions/mean_length"] for step in steps[arm]] for arm in ARMS]
     spent = fmean(step["step_time"] for step in steps["all"])
     shares = {name: fmean(step[f"seconds/{name}"] for step in steps["all"]) / spent for name in ARMS["all"]}
@@ -95,6 +96,8 @@ def _figures(steps: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[tuple[str
         ("all rewards, s a step, median", whole),
         ("one trivial reward, s a step, median", trivial),
         ("all against one", whole / trivial),
+        ("the same step by step, lowest", min(pairs)),
+        ("the same step by step, highest", max(pairs)),
         *((f"{name}, % of a step", 100 * share) for name, share in shares.items()),
         ("R_bayes, both terms, % of a step", 100 * sum(shares[name] for name in BAYES)),
         ("steps measured of each", len(lengths[0])),
